@@ -112,7 +112,6 @@ struct sw_stage {
     struct sw_core *core;
     struct sw_stage *next; /**< the one downstream; NULL for exporters */
     const char *id;        /**< full component ID ("batch/2"); lives as long as the configuration */
-    uint32_t retract_mask; /**< fan-out only */
 };
 
 struct sw_balance;
