@@ -1,5 +1,7 @@
 #include "dataplane/base/core.h"
 
+#include "dataplane/base/metric.h"
+
 void sw_core_task_cancel(struct sw_core *core, struct sw_task *task)
 {
     if (!task->queued) {
@@ -40,4 +42,31 @@ unsigned sw_core_run_tasks(struct sw_core *core)
         }
     }
     return count;
+}
+
+#define STEP_LIMIT_NS 1000000u
+
+void sw_core_step_begin(struct sw_core *core)
+{
+    if (core->steps != NULL) {
+        core->steps->began_ns = core->clock_ns(core->clock);
+    }
+}
+
+void sw_core_step_done_internal(struct sw_core *core)
+{
+    struct sw_steps *steps = core->steps;
+    uint64_t now_ns = core->clock_ns(core->clock);
+    uint64_t took_ns = now_ns - steps->began_ns;
+    steps->began_ns = now_ns;
+    // Asking for CPU time is a system call, so only a step that looks too long pays for it.
+    if (SW_UNLIKELY(took_ns > STEP_LIMIT_NS) && steps->cpu_ns != NULL) {
+        uint64_t cpu_ns = steps->cpu_ns();
+        took_ns = SW_MIN(took_ns, cpu_ns - steps->turn_cpu_ns);
+        steps->turn_cpu_ns = cpu_ns;
+    }
+    steps->longest_ns = SW_MAX(steps->longest_ns, took_ns);
+    if (steps->seconds != NULL) {
+        sw_cell_record(steps->seconds, (double)took_ns * 1e-9);
+    }
 }

@@ -41,6 +41,30 @@ struct sw_core {
     struct sw_task *tasks_last;
     uint64_t (*clock_ns)(void *clock); /**< injected clock, for measuring inside a turn */
     void *clock;
+    struct sw_steps *steps; /**< measures the steps of a turn; NULL: not measured */
+};
+
+/** The end of one step (a connection's bytes, a timer, a slice, a message): its length goes into the
+ * histogram. The next step begins here. */
+void sw_core_step_done_internal(struct sw_core *core);
+static inline void sw_core_step_done(struct sw_core *core)
+{
+    if (core->steps != NULL) {
+        sw_core_step_done_internal(core);
+    }
+}
+
+/** A step begins now: after waiting, where nobody worked. */
+void sw_core_step_begin(struct sw_core *core);
+
+/** How long the steps of one core take. Wall time counts up to the CPU time that the thread really
+ * had since its turn began: a worker that the system put aside did not stall by itself. */
+struct sw_steps {
+    uint64_t began_ns;
+    uint64_t turn_cpu_ns;          /**< thread CPU time when the turn began */
+    uint64_t (*cpu_ns)(void);      /**< thread CPU time; NULL: wall time alone (tests) */
+    struct sw_cell *seconds;       /**< spanweir_worker_step_seconds */
+    uint64_t longest_ns;
 };
 
 /** Puts the task on the core's list unless it is there. */

@@ -103,6 +103,7 @@ struct sw_net_ops {
         struct sw_stream **ret_stream
     );
     unsigned (*poll)(struct sw_net *net, int timeout_ms);
+    void (*wait)(struct sw_net *net, int timeout_ms);
     void (*free)(struct sw_net *net);
 };
 
@@ -155,6 +156,13 @@ SW_CHECKED static inline int sw_net_adopt(
 static inline unsigned sw_net_poll(struct sw_net *net, int timeout_ms)
 {
     return net->ops->poll(net, timeout_ms);
+}
+
+/** Sleeps until something is ready or the time is up; handles nothing (the sleeper must be back online
+ * before a callback runs). sw_net_poll follows. In memory: returns at once. */
+static inline void sw_net_wait(struct sw_net *net, int timeout_ms)
+{
+    net->ops->wait(net, timeout_ms);
 }
 
 /** Queues a copy. @return 0, SW_E_NOMEM or SW_E_CLOSED (nothing queued) */
