@@ -115,6 +115,7 @@ struct sw_stage {
 };
 
 struct sw_balance;
+struct sw_memory_baseline;
 struct sw_resolver;
 
 /** What a component is given when its parts are made. Control thread. */
@@ -128,6 +129,9 @@ struct sw_stage_env {
     unsigned cores_count;
     const struct sw_appliance_view *appliance; /**< options of ours for this component (key, value) */
     struct sw_resolver *resolver;
+    struct sw_memory_baseline *baseline; /**< receive/memory_limiter.h */
+    bool next_batches; /**< the next stage is a batch processor: payload borders do not matter */
+    bool drain_retry;  /**< appliance drain.retry: parts that wait for a retry go on while draining */
     /** Where a failing create says why, for people; NUL-terminated. */
     char *error;
     size_t error_size;
