@@ -1,0 +1,23 @@
+/* The command line: the Collector's flags and subcommands, and those of ours. */
+#ifndef SW_CONF_CLI_H
+#define SW_CONF_CLI_H
+
+#include "control/appliance/appliance.h"
+#include "control/conf/conf.h"
+
+struct sw_cli {
+    const char *version; /**< "0.1.0" */
+    const struct sw_component *const *components;
+    size_t components_count;
+    /** Runs until it is told to stop; both are borrowed and constant. @return exit code */
+    int (*run)(const struct sw_conf *conf, const struct sw_appliance *appliance);
+};
+
+/** Without a subcommand: loads both files and runs. Data on standard output, errors on standard
+ * error.
+ *
+ * @return exit code: 0 well, 1 failed (refused configuration included), 2 wrong usage
+ */
+int sw_cli_main(int argc, char **argv, const struct sw_cli *cli);
+
+#endif
