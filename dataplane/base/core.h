@@ -42,6 +42,9 @@ struct sw_core {
     uint64_t (*clock_ns)(void *clock); /**< injected clock, for measuring inside a turn */
     void *clock;
     struct sw_steps *steps; /**< measures the steps of a turn; NULL: not measured */
+    /** Accepted connections that have ended here; written by the core, read by whoever deals new
+     * connections to the core with the fewest. */
+    _Atomic uint64_t accepted_ended_count;
 };
 
 /** The end of one step (a connection's bytes, a timer, a slice, a message): its length goes into the
