@@ -1,0 +1,97 @@
+/* The contract below the owner of an exporter's data: queue → export (counts) → retry → attempt.
+ *
+ * A call is one request on its way to a backend. Each layer is a struct sw_push that is given calls
+ * and ends each exactly once through `done`; it may hand them to a push of its own below. So storage
+ * need not know who sends. Everything on one core, nothing blocks.
+ */
+#ifndef SW_PIPELINE_PUSH_H
+#define SW_PIPELINE_PUSH_H
+
+#include "dataplane/pipeline/stage.h"
+
+struct sw_push;
+
+/** One request under way. Lives in the memory of whoever starts it, until done. */
+struct sw_push_call {
+    /** Owned by the caller before start and after done. In between a layer may replace it: by a copy
+     * that pins nobody's buffers, or, when it failed in part, by the part that failed. */
+    struct sw_batch *batch;
+    /** The end. outcome and its references become the caller's. May be called from inside start. */
+    void (*done)(struct sw_push_call *call, struct sw_outcome *outcome);
+    uint64_t deadline_ns; /**< of this attempt, core clock; SW_TIME_NEVER: none */
+    void *below;          /**< for the layer that was given the call */
+};
+
+struct sw_push_ops {
+    /** Begins the call; done follows exactly once, from inside or later. */
+    void (*start)(struct sw_push *push, struct sw_push_call *call);
+    /** Ends a call that was started and is not done: done is called from inside, with err (a
+     * result that has arrived already may come instead). */
+    void (*cancel)(struct sw_push *push, struct sw_push_call *call, int err);
+    /** The drain begins: connections may be needed a little longer, repetitions end unless
+     * keep_retrying. Calls that wait for a repetition are done from inside, with SW_E_SHUTDOWN. */
+    void (*stop)(struct sw_push *push, bool keep_retrying);
+    /** All calls are done: the core stops. On the core. May be NULL: nothing to close. */
+    void (*close)(struct sw_push *push);
+    /** No call is under way. NULL-safe through sw_push_free. */
+    void (*free)(struct sw_push *push);
+};
+
+struct sw_push {
+    const struct sw_push_ops *ops;
+    struct sw_core *core;
+};
+
+static inline void sw_push_start(struct sw_push *push, struct sw_push_call *call)
+{
+    push->ops->start(push, call);
+}
+
+static inline void sw_push_cancel(struct sw_push *push, struct sw_push_call *call, int err)
+{
+    push->ops->cancel(push, call, err);
+}
+
+static inline void sw_push_stop(struct sw_push *push, bool keep_retrying)
+{
+    push->ops->stop(push, keep_retrying);
+}
+
+static inline void sw_push_close(struct sw_push *push)
+{
+    if (push->ops->close != NULL) {
+        push->ops->close(push);
+    }
+}
+
+static inline void sw_push_free(struct sw_push *push)
+{
+    if (push != NULL) {
+        push->ops->free(push);
+    }
+}
+
+/** Ends a call with a plain error (or 0). */
+static inline void sw_push_done_err(struct sw_push_call *call, int err)
+{
+    struct sw_outcome outcome = {.err = err};
+    call->done(call, &outcome);
+}
+
+/** Bytes of the buffers that a batch pins. A buffer that shows up again after another is counted
+ * again: rather too much than too little. */
+static inline uint64_t sw_batch_pinned_bytes(const struct sw_batch *batch)
+{
+    uint64_t bytes = 0;
+    const struct sw_buf *last = NULL;
+    for (uint32_t i = 0; i < batch->pieces_count; i++) {
+        const struct sw_buf *buf = batch->pieces[i].buf;
+        if (buf != NULL && buf != last) {
+            bytes += buf->charged_bytes;
+            last = buf;
+        }
+    }
+    return bytes;
+}
+
+#endif
