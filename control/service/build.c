@@ -3,12 +3,12 @@
  * pipeline. */
 #include "control/service/build.h"
 
+#include "dataplane/base/mem.h"
+#include "dataplane/pipeline/ends.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "dataplane/base/mem.h"
-#include "dataplane/pipeline/ends.h"
 
 /* One component in one place of the graph, with its instances on all cores. */
 struct node {
@@ -43,11 +43,8 @@ struct sw_generation {
     size_t error_size;
 };
 
-__attribute__((format(printf, 2, 3))) static void explain(
-    struct sw_generation *generation,
-    const char *format,
-    ...
-)
+__attribute__((format(printf, 2, 3))) static void
+explain(struct sw_generation *generation, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -106,11 +103,8 @@ static int node_make(
     env->resolver = base->resolver;
     env->baseline = base->baseline;
     env->drain_retry = base->appliance->drain.retry;
-    env->appliance = sw_appliance_find(
-        base->appliance,
-        sw_component_kind_text(component->kind),
-        component->id
-    );
+    env->appliance =
+        sw_appliance_find(base->appliance, sw_component_kind_text(component->kind), component->id);
     env->error = why;
     env->error_size = sizeof(why);
     node->class = component->component->ops;
@@ -243,7 +237,8 @@ static int make_end(
         *ret_next = branches[0];
         return SW_OK;
     }
-    int err = sw_fanout_new(here, branches, (unsigned)conf->exporters_count, &pipeline->fanouts[core]);
+    int err =
+        sw_fanout_new(here, branches, (unsigned)conf->exporters_count, &pipeline->fanouts[core]);
     *ret_next = pipeline->fanouts[core];
     return err;
 }

@@ -1,13 +1,13 @@
 #include "control/service/listener.h"
 
+#include "dataplane/base/mem.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "dataplane/base/mem.h"
 
 #define ACCEPTS_PER_POLL 64
 #define BACKLOG          4096
@@ -172,8 +172,7 @@ static unsigned least_loaded(const struct sw_listener *listener)
     uint64_t least = UINT64_MAX;
     for (unsigned core = 0; core < listener->conf.cores_count; core++) {
         uint64_t ended = atomic_load_explicit(
-            &listener->conf.cores[core]->accepted_ended_count,
-            memory_order_relaxed
+            &listener->conf.cores[core]->accepted_ended_count, memory_order_relaxed
         );
         uint64_t open_count = listener->dealer->dealt_count[core] - ended;
         if (open_count < least) {

@@ -46,11 +46,7 @@ const char *sw_listener_address(const struct sw_listener *listener);
 bool sw_listener_poll(struct sw_listener *listener);
 
 /** host and port of an endpoint text. Brackets are taken off. @return 0 or SW_E_INVALID */
-SW_CHECKED int sw_endpoint_split(
-    const char *endpoint,
-    char *ret_host,
-    size_t host_size,
-    uint16_t *ret_port
-);
+SW_CHECKED int
+sw_endpoint_split(const char *endpoint, char *ret_host, size_t host_size, uint16_t *ret_port);
 
 #endif

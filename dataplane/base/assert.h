@@ -24,7 +24,7 @@ _Noreturn void sw_assert_failed(const char *what, const char *file, int line);
 #endif
 
 #define SW_ARRAY_SIZE(a)                (sizeof(a) / sizeof((a)[0]))
-#define SW_CONTAINER_OF(ptr, type, mem) ((type *)((char *)(ptr) - offsetof(type, mem)))
+#define SW_CONTAINER_OF(ptr, type, mem) ((type *)((char *)(ptr)-offsetof(type, mem)))
 #define SW_MIN(a, b)                    ((a) < (b) ? (a) : (b))
 #define SW_MAX(a, b)                    ((a) > (b) ? (a) : (b))
 

@@ -7,12 +7,12 @@
 #ifndef SW_BASE_BUF_H
 #define SW_BASE_BUF_H
 
+#include "dataplane/base/assert.h"
+#include "dataplane/base/err.h"
+
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "dataplane/base/assert.h"
-#include "dataplane/base/err.h"
 
 /** Bytes pinned by buffers, tables and advertised windows, of the whole process. Any thread. */
 struct sw_account {

@@ -4,12 +4,12 @@
 #ifndef SW_BASE_CORE_H
 #define SW_BASE_CORE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "dataplane/base/buf.h"
 #include "dataplane/base/rand.h"
 #include "dataplane/base/timer.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #define SW_CORES_MAX 64
 
@@ -64,9 +64,9 @@ void sw_core_step_begin(struct sw_core *core);
  * had since its turn began: a worker that the system put aside did not stall by itself. */
 struct sw_steps {
     uint64_t began_ns;
-    uint64_t turn_cpu_ns;          /**< thread CPU time when the turn began */
-    uint64_t (*cpu_ns)(void);      /**< thread CPU time; NULL: wall time alone (tests) */
-    struct sw_cell *seconds;       /**< spanweir_worker_step_seconds */
+    uint64_t turn_cpu_ns;     /**< thread CPU time when the turn began */
+    uint64_t (*cpu_ns)(void); /**< thread CPU time; NULL: wall time alone (tests) */
+    struct sw_cell *seconds;  /**< spanweir_worker_step_seconds */
     uint64_t longest_ns;
 };
 

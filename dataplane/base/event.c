@@ -1,10 +1,10 @@
 #include "dataplane/base/event.h"
 
-#include <stdatomic.h>
-#include <string.h>
-
 #include "dataplane/base/assert.h"
 #include "dataplane/base/mem.h"
+
+#include <stdatomic.h>
+#include <string.h>
 
 struct sw_events {
     uint32_t mask;

@@ -21,8 +21,8 @@ struct sw_event_kind {
     enum sw_event_level level;
     const char *message;        /**< the Collector's words where it has them */
     const char *component_kind; /**< "receiver", "processor", "exporter" */
-    const char *items_key;      /**< name for `items` in the line ("dropped_items"); NULL: left out */
-    const char *text_key;       /**< name for `text` ("error"); NULL: left out */
+    const char *items_key; /**< name for `items` in the line ("dropped_items"); NULL: left out */
+    const char *text_key;  /**< name for `text` ("error"); NULL: left out */
 };
 
 struct sw_event {

@@ -1,5 +1,9 @@
 #include "dataplane/base/mailbox.h"
 
+#include "dataplane/base/assert.h"
+#include "dataplane/base/mem.h"
+#include "dataplane/base/ring.h"
+
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -7,15 +11,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "dataplane/base/assert.h"
-#include "dataplane/base/mem.h"
-#include "dataplane/base/ring.h"
-
 /* Everything between one ordered pair, sender -> receiver. */
 struct pair {
-    struct sw_ring forward;  // producer: sender
-    struct sw_ring returns;  // producer: receiver
-    uint32_t in_flight;      // sender only: sent and not back; never above ring_size
+    struct sw_ring forward;           // producer: sender
+    struct sw_ring returns;           // producer: receiver
+    uint32_t in_flight;               // sender only: sent and not back; never above ring_size
     struct sw_message *waiting_first; // sender only: out of credit
     struct sw_message *waiting_last;
 };

@@ -10,10 +10,10 @@
 #ifndef SW_BASE_MAILBOX_H
 #define SW_BASE_MAILBOX_H
 
+#include "dataplane/base/err.h"
+
 #include <stdbool.h>
 #include <stdint.h>
-
-#include "dataplane/base/err.h"
 
 struct sw_mailbox;
 struct sw_post; /**< all mailboxes of a process and the rings between them */

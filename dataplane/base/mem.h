@@ -19,9 +19,9 @@ char *sw_strndup(const char *text, size_t len);
 
 /** What the allocator says of itself, for the Go-named process metrics. Control thread. */
 struct sw_mem_stats {
-    uint64_t allocated_bytes;  /**< live bytes */
+    uint64_t allocated_bytes;   /**< live bytes */
     uint64_t total_alloc_bytes; /**< allocated since start, monotonic */
-    uint64_t mapped_bytes;     /**< taken from the system */
+    uint64_t mapped_bytes;      /**< taken from the system */
 };
 void sw_mem_stats(struct sw_mem_stats *ret_stats);
 

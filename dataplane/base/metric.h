@@ -8,11 +8,12 @@
 #ifndef SW_BASE_METRIC_H
 #define SW_BASE_METRIC_H
 
+#include "dataplane/base/err.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-#include "dataplane/base/err.h"
+#include <string.h>
 
 enum sw_metric_type {
     SW_COUNTER,
@@ -28,7 +29,8 @@ enum sw_metric_level {
 };
 
 struct sw_metric_family {
-    const char *name; /**< bare, e.g. "otelcol_exporter_sent_spans"; dots as the Collector has them */
+    const char
+        *name; /**< bare, e.g. "otelcol_exporter_sent_spans"; dots as the Collector has them */
     const char *help; /**< with the stability in brackets at the end, as the Collector prints it */
     const char *unit; /**< "s", "By", "ms", "{spans}", … decides the suffix in suffix mode */
     enum sw_metric_type type;
@@ -60,7 +62,8 @@ struct sw_cell {
 SW_CHECKED int sw_metrics_new(unsigned cores_count, struct sw_metrics **ret_metrics);
 void sw_metrics_free(struct sw_metrics *metrics);
 
-/** Finds or makes the series of a family with these labels (copied). Control thread.
+/** Finds or makes the series of a family with these labels (copied; their order does not matter).
+ * Families are the same when their names are. Control thread, also while the cores run.
  * @return NULL when out of memory */
 struct sw_series *sw_metrics_series(
     struct sw_metrics *metrics,
@@ -87,11 +90,28 @@ static inline void sw_cell_set(struct sw_cell *cell, int64_t value)
     atomic_store_explicit(&cell->recorded, 1, memory_order_relaxed);
 }
 
+/** As sw_cell_add and sw_cell_set, for families that are doubles. Owner core. */
+static inline void sw_cell_set_double(struct sw_cell *cell, double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    atomic_store_explicit(&cell->value, bits, memory_order_relaxed);
+    atomic_store_explicit(&cell->recorded, 1, memory_order_relaxed);
+}
+
+static inline void sw_cell_add_double(struct sw_cell *cell, double delta)
+{
+    uint64_t bits = atomic_load_explicit(&cell->value, memory_order_relaxed);
+    double value;
+    memcpy(&value, &bits, sizeof(value));
+    sw_cell_set_double(cell, value + delta);
+}
+
 /** Histogram: records one value. Owner core. */
 void sw_cell_record(struct sw_cell *cell, double value);
 
 /** A family that is computed when the page is asked for (process metrics, queue sizes out of shared
- * atomics). `read` runs on the control thread. */
+ * atomics). `read` runs on the control thread; NaN: nothing to show now. A counter or a gauge. */
 typedef double (*sw_metric_read_fn)(void *context);
 SW_CHECKED int sw_metrics_observe(
     struct sw_metrics *metrics,
@@ -102,15 +122,20 @@ SW_CHECKED int sw_metrics_observe(
     void *context
 );
 
-/** Walks all series, families in name order; control thread. For the page writer. */
+/** Forgets all that was observed with this context, before the context goes. Control thread. */
+void sw_metrics_unobserve(struct sw_metrics *metrics, const void *context);
+
 struct sw_metric_sample {
     const struct sw_metric_family *family;
-    const struct sw_label *labels;
+    const struct sw_label *labels; /**< in name order */
     unsigned labels_count;
-    double value; /**< summed over the cores; histogram: count */
+    double value; /**< summed over the cores; histogram: count, the sum of the buckets */
     double sum;
-    const uint64_t *buckets; /**< summed, not cumulative */
+    const uint64_t *buckets; /**< summed, not cumulative; bounds_count + 1 */
 };
+
+/** Walks all series that were recorded, families in name order; control thread. For the page writer.
+ * The sample and what it points to are borrowed until visit returns. */
 void sw_metrics_each(
     struct sw_metrics *metrics,
     void (*visit)(void *context, const struct sw_metric_sample *sample),

@@ -6,12 +6,12 @@
 #ifndef SW_BASE_RING_H
 #define SW_BASE_RING_H
 
-#include <stdbool.h>
-
 #include "dataplane/base/err.h"
 
 #include <rte_config.h>
 #include <rte_ring.h>
+
+#include <stdbool.h>
 
 struct sw_ring {
     struct rte_ring *ring;

@@ -7,10 +7,10 @@
 #ifndef SW_BASE_SNAPSHOT_H
 #define SW_BASE_SNAPSHOT_H
 
+#include "dataplane/base/err.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
-
-#include "dataplane/base/err.h"
 
 struct sw_quiet; /**< the quiet points of all cores */
 

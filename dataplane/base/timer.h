@@ -24,10 +24,8 @@ struct sw_timers {
 };
 
 /** Prepares a node; must not be armed. */
-static inline void sw_timer_init(
-    struct sw_timer *timer,
-    void (*fire)(struct sw_timer *timer, uint64_t now_ns)
-)
+static inline void
+sw_timer_init(struct sw_timer *timer, void (*fire)(struct sw_timer *timer, uint64_t now_ns))
 {
     *timer = (struct sw_timer){.fire = fire};
 }

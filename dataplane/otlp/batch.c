@@ -1,8 +1,8 @@
 #include "dataplane/otlp/batch.h"
 
-#include <string.h>
-
 #include "dataplane/base/mem.h"
+
+#include <string.h>
 
 const char *sw_signal_name(enum sw_signal signal)
 {
@@ -49,7 +49,8 @@ void sw_batch_free(struct sw_batch *batch)
 }
 
 // Makes room for `more` elements behind `count`; the first block lies in the batch itself.
-static void *grown(void *array, void *inlined, uint32_t count, uint32_t more, uint32_t *capacity, size_t size)
+static void *
+grown(void *array, void *inlined, uint32_t count, uint32_t more, uint32_t *capacity, size_t size)
 {
     if (count + more <= *capacity) {
         return array;
@@ -95,7 +96,8 @@ static int reserve(struct sw_batch *batch, uint32_t parts, uint32_t pieces)
     return SW_OK;
 }
 
-static void push_piece(struct sw_batch *batch, struct sw_buf *buf, const uint8_t *data, uint32_t len)
+static void
+push_piece(struct sw_batch *batch, struct sw_buf *buf, const uint8_t *data, uint32_t len)
 {
     SW_DASSERT(batch->pieces_count < batch->pieces_capacity);
     batch->pieces[batch->pieces_count++] = (struct sw_piece){sw_buf_ref(buf), data, len};
@@ -138,7 +140,12 @@ int sw_batch_begin_part(struct sw_batch *batch)
     return SW_OK;
 }
 
-int sw_batch_add_piece(struct sw_batch *batch, struct sw_buf *buf, const uint8_t *data, uint32_t len)
+int sw_batch_add_piece(
+    struct sw_batch *batch,
+    struct sw_buf *buf,
+    const uint8_t *data,
+    uint32_t len
+)
 {
     SW_ASSERT(batch->parts_count > 0);
     if (len == 0) {

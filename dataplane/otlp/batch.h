@@ -14,11 +14,11 @@
 #ifndef SW_OTLP_BATCH_H
 #define SW_OTLP_BATCH_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "dataplane/base/buf.h"
 #include "dataplane/base/core.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 enum sw_signal {
     SW_TRACES,
@@ -48,16 +48,17 @@ struct sw_client;
 struct sw_batch {
     enum sw_signal signal;
     uint32_t items_count;
-    uint64_t bytes;    /**< of the encoded request: heads and pieces */
+    uint64_t bytes; /**< of the encoded request: heads and pieces */
     struct sw_part *parts;
     uint32_t parts_count;
     uint32_t parts_capacity;
     struct sw_piece *pieces; /**< each holds a reference on its buffer */
     uint32_t pieces_count;
     uint32_t pieces_capacity;
-    uint64_t arrived_ns;      /**< core clock, when the oldest of it was received */
-    struct sw_branch *branch; /**< whose books it stands in (pipeline/balance.h); set by the pipeline */
-    struct sw_batch *next;    /**< for the list of whoever owns it */
+    uint64_t arrived_ns; /**< core clock, when the oldest of it was received */
+    struct sw_branch
+        *branch; /**< whose books it stands in (pipeline/balance.h); set by the pipeline */
+    struct sw_batch *next; /**< for the list of whoever owns it */
     struct sw_part parts_inline[2];
     struct sw_piece pieces_inline[4];
 };
@@ -81,12 +82,8 @@ SW_CHECKED int sw_batch_add_raw(
 /** Begins a level-1 part (one ResourceSpans); pieces follow with sw_batch_add_piece, then
  * sw_batch_end_part writes its head. */
 SW_CHECKED int sw_batch_begin_part(struct sw_batch *batch);
-SW_CHECKED int sw_batch_add_piece(
-    struct sw_batch *batch,
-    struct sw_buf *buf,
-    const uint8_t *data,
-    uint32_t len
-);
+SW_CHECKED int
+sw_batch_add_piece(struct sw_batch *batch, struct sw_buf *buf, const uint8_t *data, uint32_t len);
 void sw_batch_end_part(struct sw_batch *batch, uint32_t items_count);
 
 /** Moves all parts of `from` behind those of `into` and frees `from`. The earlier arrival counts.
@@ -121,17 +118,22 @@ void sw_batch_copy_out(const struct sw_batch *batch, uint8_t *out);
 struct sw_batch_cursor {
     const struct sw_batch *batch;
     uint32_t part;
-    uint32_t piece;  /**< within the part */
+    uint32_t piece; /**< within the part */
     bool head_done;
     uint32_t offset; /**< within the head or piece */
 };
-static inline void sw_batch_cursor_init(struct sw_batch_cursor *cursor, const struct sw_batch *batch)
+static inline void
+sw_batch_cursor_init(struct sw_batch_cursor *cursor, const struct sw_batch *batch)
 {
     *cursor = (struct sw_batch_cursor){.batch = batch};
 }
 
 /** The next range of at most `most` bytes; buf may be NULL (a head: copy it).
  * @return false at the end */
-bool sw_batch_cursor_next(struct sw_batch_cursor *cursor, uint32_t most, struct sw_piece *ret_piece);
+bool sw_batch_cursor_next(
+    struct sw_batch_cursor *cursor,
+    uint32_t most,
+    struct sw_piece *ret_piece
+);
 
 #endif

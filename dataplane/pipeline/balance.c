@@ -1,9 +1,9 @@
 #include "dataplane/pipeline/balance.h"
 
+#include "dataplane/base/mem.h"
+
 #include <stdatomic.h>
 #include <string.h>
-
-#include "dataplane/base/mem.h"
 
 /* One core's books and the copy that readers see. The seqlock needs no fence: each entry is stored
  * with release and loaded with acquire, so a reader that saw a new entry also sees the odd count. */
@@ -140,8 +140,7 @@ static void read_books(struct sw_books *books, unsigned branch, int64_t *flow, i
         }
         for (unsigned i = 0; i < SW_BRANCH_FLOWS_COUNT; i++) {
             branch_flow[i] = atomic_load_explicit(
-                &from[SW_FLOWS_COUNT + branch * SW_BRANCH_FLOWS_COUNT + i],
-                memory_order_acquire
+                &from[SW_FLOWS_COUNT + branch * SW_BRANCH_FLOWS_COUNT + i], memory_order_acquire
             );
         }
         after = atomic_load_explicit(&books->sequence, memory_order_relaxed);

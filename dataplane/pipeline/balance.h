@@ -12,10 +12,10 @@
 #ifndef SW_PIPELINE_BALANCE_H
 #define SW_PIPELINE_BALANCE_H
 
-#include <stdint.h>
-
 #include "dataplane/base/core.h"
 #include "dataplane/otlp/batch.h"
+
+#include <stdint.h>
 
 enum sw_flow {
     SW_FLOW_RECEIVED,
@@ -68,12 +68,8 @@ void sw_balance_free(struct sw_balance *balance);
 struct sw_ledger *sw_balance_ledger(struct sw_balance *balance, unsigned core);
 
 /** Moves items from one entry to another: `items` leave `from` and enter `to`. */
-static inline void sw_ledger_move(
-    struct sw_ledger *ledger,
-    enum sw_flow from,
-    enum sw_flow to,
-    int64_t items
-)
+static inline void
+sw_ledger_move(struct sw_ledger *ledger, enum sw_flow from, enum sw_flow to, int64_t items)
 {
     ledger->flow[from] -= items;
     ledger->flow[to] += items;

@@ -19,13 +19,13 @@
 #ifndef SW_PIPELINE_STAGE_H
 #define SW_PIPELINE_STAGE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "dataplane/base/core.h"
 #include "dataplane/base/err.h"
 #include "dataplane/base/metric.h"
 #include "dataplane/otlp/batch.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 struct sw_stage;
 struct sw_ticket;
@@ -49,14 +49,15 @@ static inline void sw_outcome_fini(struct sw_outcome *outcome)
 
 /** Counts the unowned parts of one hand-over. Lives in its maker's memory, home core only. */
 struct sw_ticket {
-    uint32_t parts_count;       /**< not settled yet */
-    struct sw_outcome outcome;  /**< the first failure wins; a status beats a plain error */
+    uint32_t parts_count;      /**< not settled yet */
+    struct sw_outcome outcome; /**< the first failure wins; a status beats a plain error */
     /** All parts are settled; outcome is the maker's to sw_outcome_fini. May free the ticket. */
     void (*settled)(struct sw_ticket *ticket);
 };
 
 /** One part at the start: the hand-over itself. */
-static inline void sw_ticket_init(struct sw_ticket *ticket, void (*settled)(struct sw_ticket *ticket))
+static inline void
+sw_ticket_init(struct sw_ticket *ticket, void (*settled)(struct sw_ticket *ticket))
 {
     *ticket = (struct sw_ticket){.parts_count = 1, .settled = settled};
 }
@@ -88,7 +89,8 @@ enum sw_admit {
 };
 
 struct sw_stage_ops {
-    SW_CHECKED int (*admit)(struct sw_stage *stage, const struct sw_batch *batch, enum sw_admit mode);
+    SW_CHECKED int (*admit
+    )(struct sw_stage *stage, const struct sw_batch *batch, enum sw_admit mode);
     void (*retract)(struct sw_stage *stage, const struct sw_batch *batch);
     /** Takes batch (now the stage's) and one part of the ticket, which it settles exactly once,
      * now or later. */
@@ -120,18 +122,21 @@ struct sw_resolver;
 
 /** What a component is given when its parts are made. Control thread. */
 struct sw_stage_env {
-    const char *id;       /**< full component ID, lives as long as the generation */
-    const char *pipeline; /**< pipeline ID ("traces/backend"); NULL for shared exporters and receivers */
+    const char *id; /**< full component ID, lives as long as the generation */
+    const char
+        *pipeline; /**< pipeline ID ("traces/backend"); NULL for shared exporters and receivers */
     enum sw_signal signal;
     struct sw_metrics *metrics;
     struct sw_balance *balance; /**< the pipeline's books; NULL for exporters */
     struct sw_account *account;
     unsigned cores_count;
-    const struct sw_appliance_view *appliance; /**< options of ours for this component (key, value) */
+    const struct sw_appliance_view
+        *appliance; /**< options of ours for this component (key, value) */
     struct sw_resolver *resolver;
     struct sw_memory_baseline *baseline; /**< receive/memory_limiter.h */
     bool next_batches; /**< the next stage is a batch processor: payload borders do not matter */
-    bool drain_retry;  /**< appliance drain.retry: parts that wait for a retry go on while draining */
+    bool
+        drain_retry; /**< appliance drain.retry: parts that wait for a retry go on while draining */
     /** Where a failing create says why, for people; NUL-terminated. */
     char *error;
     size_t error_size;
@@ -141,17 +146,17 @@ struct sw_stage_env {
 /** How a processor or exporter comes to life; `ops` of its struct sw_component. */
 struct sw_stage_class {
     /** What the instances on all cores share. NULL: nothing (shared is then NULL). */
-    SW_CHECKED int (*shared_new)(const struct sw_stage_env *env, const void *conf, void **ret_shared);
+    SW_CHECKED int (*shared_new
+    )(const struct sw_stage_env *env, const void *conf, void **ret_shared);
     void (*shared_free)(void *shared);
     /** One instance for one core; next is wired already (NULL for exporters). */
-    SW_CHECKED int (*create)(
-        const struct sw_stage_env *env,
-        const void *conf,
-        void *shared,
-        struct sw_core *core,
-        struct sw_stage *next,
-        struct sw_stage **ret_stage
-    );
+    SW_CHECKED int (*create
+    )(const struct sw_stage_env *env,
+      const void *conf,
+      void *shared,
+      struct sw_core *core,
+      struct sw_stage *next,
+      struct sw_stage **ret_stage);
     /** Takes over table, queue or listeners of the old generation's shared object (reload).
      * NULL: starts afresh. */
     SW_CHECKED int (*adopt)(void *shared, void *old_shared);
@@ -159,20 +164,14 @@ struct sw_stage_class {
                        the list; bytes are never changed in place, so this is a label only) */
 };
 
-SW_CHECKED static inline int sw_stage_admit(
-    struct sw_stage *stage,
-    const struct sw_batch *batch,
-    enum sw_admit mode
-)
+SW_CHECKED static inline int
+sw_stage_admit(struct sw_stage *stage, const struct sw_batch *batch, enum sw_admit mode)
 {
     return stage->ops->admit(stage, batch, mode);
 }
 
-static inline void sw_stage_consume(
-    struct sw_stage *stage,
-    struct sw_batch *batch,
-    struct sw_ticket *ticket
-)
+static inline void
+sw_stage_consume(struct sw_stage *stage, struct sw_batch *batch, struct sw_ticket *ticket)
 {
     stage->ops->consume(stage, batch, ticket);
 }
@@ -183,11 +182,8 @@ static inline void sw_stage_retract(struct sw_stage *stage, const struct sw_batc
 }
 
 /** For stages that own nothing: pass admit, retract and drop through to `next`. */
-SW_CHECKED int sw_stage_pass_admit(
-    struct sw_stage *stage,
-    const struct sw_batch *batch,
-    enum sw_admit mode
-);
+SW_CHECKED int
+sw_stage_pass_admit(struct sw_stage *stage, const struct sw_batch *batch, enum sw_admit mode);
 void sw_stage_pass_retract(struct sw_stage *stage, const struct sw_batch *batch);
 void sw_stage_pass_drop(struct sw_stage *stage, const struct sw_batch *batch, int err);
 

@@ -86,7 +86,8 @@ static bool cgroup_path(const char *root, const char *controller, char *path, si
         *where++ = '\0';
         names++;
         bool hit = controller == NULL ? *names == '\0' : false;
-        for (char *more = NULL, *name = strtok_r(names, ",", &more); controller != NULL && name != NULL;
+        for (char *more = NULL, *name = strtok_r(names, ",", &more);
+             controller != NULL && name != NULL;
              name = strtok_r(NULL, ",", &more)) {
             hit = hit || strcmp(name, controller) == 0;
         }
@@ -129,8 +130,7 @@ static unsigned quota_cpus(const char *root)
         if (sscanf(text, "%lld %lld", &quota, &period) != 2) {
             return 0; // "max": no limit
         }
-    } else if (read_cgroup(root, "cpu", "/cpu", "cpu.cfs_quota_us", text, sizeof(text))
-               || read_cgroup(root, "cpu", "/cpu,cpuacct", "cpu.cfs_quota_us", text, sizeof(text))) {
+    } else if (read_cgroup(root, "cpu", "/cpu", "cpu.cfs_quota_us", text, sizeof(text)) || read_cgroup(root, "cpu", "/cpu,cpuacct", "cpu.cfs_quota_us", text, sizeof(text))) {
         sscanf(text, "%lld", &quota);
         if (read_cgroup(root, "cpu", "/cpu", "cpu.cfs_period_us", text, sizeof(text))
             || read_cgroup(root, "cpu", "/cpu,cpuacct", "cpu.cfs_period_us", text, sizeof(text))) {
@@ -167,7 +167,9 @@ uint64_t sw_memory_limit_for(const char *root)
     const unsigned long long none = 1ull << 60;
     if (read_cgroup(root, NULL, "", "memory.max", text, sizeof(text))) {
         sscanf(text, "%llu", &limit); // "max" leaves 0
-    } else if (read_cgroup(root, "memory", "/memory", "memory.limit_in_bytes", text, sizeof(text))) {
+    } else if (read_cgroup(
+                   root, "memory", "/memory", "memory.limit_in_bytes", text, sizeof(text)
+               )) {
         sscanf(text, "%llu", &limit);
     }
     if (limit > 0 && limit < none) {

@@ -1,12 +1,11 @@
 /* The crank. The order within a turn: what others sent, what is due, what was begun, what the
  * network brought; then the books are published and the core is quiet for a moment. */
-#include "dataplane/worker/worker_internal.h"
-
-#include <string.h>
-
 #include "dataplane/base/clock.h"
 #include "dataplane/base/event.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/worker/worker_internal.h"
+
+#include <string.h>
 
 #define MESSAGES_PER_TURN 128u
 #define TIMERS_PER_TURN   128u
@@ -14,7 +13,8 @@
 // Empty turns before an adaptive worker sleeps: a request's bytes come in several segments.
 #define EMPTY_TURNS 2u
 
-static const double step_bounds[] = {1e-6, 1e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 1e-2, 1e-1};
+static const double step_bounds[] =
+    {1e-6, 1e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 1e-2, 1e-1};
 static const struct sw_metric_family step_family = {
     .name = "spanweir_worker_step_seconds",
     .help = "Length of one step of a worker's loop; no step should take longer than 1 ms.",

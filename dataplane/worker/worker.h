@@ -6,15 +6,15 @@
 #ifndef SW_WORKER_WORKER_H
 #define SW_WORKER_WORKER_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "dataplane/base/core.h"
 #include "dataplane/base/mailbox.h"
 #include "dataplane/base/metric.h"
 #include "dataplane/base/snapshot.h"
 #include "dataplane/l4_stream/stream.h"
 #include "dataplane/pipeline/balance.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 enum sw_worker_idle {
     SW_WORKER_ADAPTIVE,  /**< a few empty turns, then sleeps in epoll_wait */

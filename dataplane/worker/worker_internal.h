@@ -1,10 +1,10 @@
 #ifndef SW_WORKER_WORKER_INTERNAL_H
 #define SW_WORKER_WORKER_INTERNAL_H
 
+#include "dataplane/worker/worker.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
-
-#include "dataplane/worker/worker.h"
 
 enum worker_state {
     WORKER_BUSY,

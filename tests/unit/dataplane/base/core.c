@@ -1,12 +1,13 @@
+#include "dataplane/base/core.h"
+
+#include "dataplane/base/event.h"
+
+#include <cmocka.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "dataplane/base/core.h"
-#include "dataplane/base/event.h"
-
-#include <cmocka.h>
 
 struct counter {
     struct sw_task task;

@@ -1,3 +1,9 @@
+#include "dataplane/base/mailbox.h"
+
+#include "dataplane/base/mem.h"
+
+#include <cmocka.h>
+
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -8,11 +14,6 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#include "dataplane/base/mailbox.h"
-#include "dataplane/base/mem.h"
-
-#include <cmocka.h>
 
 struct parcel {
     struct sw_message message;
@@ -118,8 +119,7 @@ static void *play(void *argument)
 {
     struct player *player = argument;
     while (!atomic_load(player->done)) {
-        if (sw_mailbox_poll(player->mailbox, 64) == 0
-            && sw_mailbox_sleep_begin(player->mailbox)) {
+        if (sw_mailbox_poll(player->mailbox, 64) == 0 && sw_mailbox_sleep_begin(player->mailbox)) {
             struct pollfd fd = {.fd = sw_mailbox_fd(player->mailbox), .events = POLLIN};
             poll(&fd, 1, 10000);
             eventfd_t value;

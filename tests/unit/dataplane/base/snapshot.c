@@ -1,12 +1,13 @@
+#include "dataplane/base/snapshot.h"
+
+#include "dataplane/base/mem.h"
+
+#include <cmocka.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "dataplane/base/mem.h"
-#include "dataplane/base/snapshot.h"
-
-#include <cmocka.h>
 
 static void test_old_snapshot_lives_until_every_online_core_was_quiet(void **state)
 {

@@ -1,13 +1,14 @@
+#include "dataplane/base/timer.h"
+
+#include "dataplane/base/rand.h"
+
+#include <cmocka.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "dataplane/base/rand.h"
-#include "dataplane/base/timer.h"
-
-#include <cmocka.h>
 
 static uint64_t fired_at[4096];
 static unsigned fired_count;

@@ -1,14 +1,14 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
 #include "dataplane/base/mem.h"
 #include "dataplane/pipeline/ends.h"
 #include "dataplane/pipeline/stage.h"
 
 #include <cmocka.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 /* A stage that keeps what it gets and can be told to refuse. */
 struct keeper {
@@ -222,8 +222,7 @@ static void test_books_balance_after_every_step(void **state)
     struct sw_stage *entry;
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(
-            sw_branch_new(NULL, &ledger->branches[i], &keepers[i].stage, &branches[i]),
-            0
+            sw_branch_new(NULL, &ledger->branches[i], &keepers[i].stage, &branches[i]), 0
         );
     }
     assert_int_equal(sw_fanout_new(NULL, branches, 2, &fanout), 0);
@@ -267,9 +266,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_branches_share_the_bytes_and_settle_once),
-        cmocka_unit_test(
-            test_sender_is_refused_when_one_branch_is_full_and_nobody_keeps_a_place
-        ),
+        cmocka_unit_test(test_sender_is_refused_when_one_branch_is_full_and_nobody_keeps_a_place),
         cmocka_unit_test(test_owner_goes_on_without_the_full_branch),
         cmocka_unit_test(test_owner_keeps_its_data_when_no_branch_has_room),
         cmocka_unit_test(test_retract_gives_every_place_back),

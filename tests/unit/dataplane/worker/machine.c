@@ -1,4 +1,8 @@
 /* How many workers, how much memory: by fixtures of /proc and /sys, cgroup v1 and v2. */
+#include "dataplane/worker/worker.h"
+
+#include <cmocka.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,10 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include "dataplane/worker/worker.h"
-
-#include <cmocka.h>
 
 static char root[64];
 
@@ -101,14 +101,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_v2_quota_is_rounded_up, fresh, sweep),
         cmocka_unit_test_setup_teardown(
-            test_v2_container_sees_its_group_at_the_mount,
-            fresh,
-            sweep
+            test_v2_container_sees_its_group_at_the_mount, fresh, sweep
         ),
         cmocka_unit_test_setup_teardown(
-            test_v2_without_limit_takes_the_affinity_and_all_memory,
-            fresh,
-            sweep
+            test_v2_without_limit_takes_the_affinity_and_all_memory, fresh, sweep
         ),
         cmocka_unit_test_setup_teardown(test_v1_quota_and_memory, fresh, sweep),
         cmocka_unit_test_setup_teardown(test_v1_without_limit, fresh, sweep),
