@@ -308,6 +308,8 @@ static void start_requests(struct sw_lg_client *client, struct pace *pace)
             retry = r->retry_ns <= now_ns;
         }
         bool rated = client->options.rate > 0;
+        // Late spans have their own times, and no rate.
+        rated = rated && !sw_lg_schedule_only_late(&client->schedule);
         if (!retry && rated && pace->due_ns > now_ns) {
             return;
         }
@@ -384,8 +386,7 @@ static bool can_start(const struct sw_lg_client *client)
         const struct sw_lg_connection *connection = &client->connections[i];
         if (connection->ready && !connection->going_away
             && connection->requests_count < connection->streams_max) {
-            return sw_lg_schedule_next_due(&client->schedule) == UINT64_MAX
-                   || client->schedule.step < client->schedule.traces;
+            return !sw_lg_schedule_only_late(&client->schedule);
         }
     }
     return false;
@@ -427,7 +428,7 @@ static double run(struct sw_lg_client *client)
                 ready += client->connections[i].ready;
             }
             if (ready == client->options.connections || (ready && now_ns > give_up_ns)) {
-                begin_ns = pace.due_ns = sw_lg_now();
+                begin_ns = pace.due_ns = now_ns;
             } else if (interrupted || now_ns > give_up_ns) {
                 sw_lg_die("no connection to %s:%u", client->options.host, client->options.port);
             }

@@ -21,7 +21,7 @@ static void late_push(struct sw_lg_schedule *schedule, uint64_t due_ns, uint64_t
 }
 
 // The last step in which a span of the last trace may stand.
-static bool steps_done(const struct sw_lg_schedule *schedule)
+bool sw_lg_schedule_only_late(const struct sw_lg_schedule *schedule)
 {
     return schedule->traces == 0
            || schedule->step
@@ -30,7 +30,7 @@ static bool steps_done(const struct sw_lg_schedule *schedule)
 
 bool sw_lg_schedule_finished(const struct sw_lg_schedule *schedule)
 {
-    return steps_done(schedule) && schedule->late_head == schedule->late_tail;
+    return sw_lg_schedule_only_late(schedule) && schedule->late_head == schedule->late_tail;
 }
 
 uint64_t sw_lg_schedule_next_due(const struct sw_lg_schedule *schedule)
@@ -55,7 +55,7 @@ sw_lg_schedule_take(struct sw_lg_schedule *schedule, uint64_t now_ns, uint64_t *
     while (count < max && sw_lg_schedule_next_due(schedule) <= now_ns) {
         spans[count++] = schedule->late[schedule->late_head++ & (schedule->late_cap - 1)].span;
     }
-    while (count < max && !steps_done(schedule)) {
+    while (count < max && !sw_lg_schedule_only_late(schedule)) {
         uint64_t back = schedule->index * schedule->distance;
         uint64_t trace = schedule->step - back;
         uint64_t span = SW_LG_SPAN(trace, (uint64_t)schedule->index);

@@ -41,6 +41,9 @@ sw_lg_schedule_take(struct sw_lg_schedule *schedule, uint64_t now_ns, uint64_t *
 /** No new traces from here on; those begun are completed. */
 void sw_lg_schedule_stop(struct sw_lg_schedule *schedule);
 
+/** True when only late spans are still to come. */
+bool sw_lg_schedule_only_late(const struct sw_lg_schedule *schedule);
+
 bool sw_lg_schedule_finished(const struct sw_lg_schedule *schedule);
 
 /** When the oldest late span is due; UINT64_MAX without one. */

@@ -149,15 +149,14 @@ static const char *const routes[] =
 static void add_attributes(struct span_fields *fields, bool reversed, unsigned variant, size_t max)
 {
     const char *route = routes[variant % 4];
-    char url[160];
+    char query[64];
+    char thread[32];
+    char client[32];
     snprintf(
-        url,
-        sizeof(url),
-        "https://shop.example.com%s?session=%016llx&page=%u",
-        route,
-        (unsigned long long)sw_lg_mix(variant),
-        variant % 97
+        query, sizeof(query), "session=%08x&page=%u", (unsigned)sw_lg_mix(variant), variant % 97
     );
+    snprintf(thread, sizeof(thread), "http-nio-8443-exec-%u", 10 + variant % 64);
+    snprintf(client, sizeof(client), "10.42.%u.%u", variant / 200 % 200, variant % 200);
     const struct {
         const char *key;
         const char *text;
@@ -166,12 +165,18 @@ static void add_attributes(struct span_fields *fields, bool reversed, unsigned v
         {"http.request.method", variant % 3 ? "GET" : "POST", 0},
         {"http.response.status_code", NULL, variant % 50 ? 200 : 404},
         {"http.route", route, 0},
-        {"url.full", url, 0},
+        {"url.scheme", "https", 0},
+        {"url.path", route, 0},
+        {"url.query", query, 0},
         {"server.address", "shop.example.com", 0},
         {"server.port", NULL, 8443},
+        {"client.address", client, 0},
+        {"network.peer.address", client, 0},
+        {"network.peer.port", NULL, 40000 + variant % 20000},
         {"network.protocol.version", "1.1", 0},
         {"user_agent.original", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101", 0},
         {"thread.id", NULL, 17 + variant % 64},
+        {"thread.name", thread, 0},
     };
     for (size_t i = 0; i < sizeof(attributes) / sizeof(attributes[0]); i++) {
         const char *text = attributes[i].text;
