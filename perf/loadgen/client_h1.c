@@ -40,21 +40,21 @@ static const char *header(const char *head, const char *name)
 }
 
 // Length of a chunked body that is there whole; 0 when not yet.
-static size_t chunked_length(const char *body, const char *end)
+static size_t chunked_length(const char *body, size_t len)
 {
-    const char *at = body;
-    while (at < end) {
-        const char *line_end = memmem(at, (size_t)(end - at), "\r\n", 2);
+    size_t at = 0;
+    while (at < len) {
+        const char *line_end = memmem(body + at, len - at, "\r\n", 2);
         if (!line_end) {
             return 0;
         }
-        size_t size = strtoul(at, NULL, 16);
-        at = line_end + 2;
+        size_t size = strtoul(body + at, NULL, 16);
+        at = (size_t)(line_end + 2 - body);
         if (size == 0) {
-            const char *last = memmem(line_end, (size_t)(end - line_end), "\r\n\r\n", 4);
+            const char *last = memmem(body + at - 2, len - at + 2, "\r\n\r\n", 4);
             return last ? (size_t)(last + 4 - body) : 0;
         }
-        if (size + 2 > (size_t)(end - at)) {
+        if (len - at < 2 || size > len - at - 2) {
             return 0;
         }
         at += size + 2;
@@ -70,7 +70,7 @@ bool sw_lg_h1_client_feed(struct sw_lg_connection *connection, const uint8_t *da
     sw_lg_bytes_reserve(input, 1);
     input->data[input->len] = 0;
     char *text = (char *)input->data;
-    char *body = input->len ? strstr(text, "\r\n\r\n") : NULL;
+    char *body = strstr(text, "\r\n\r\n");
     if (!body) {
         return input->len < 65536;
     }
@@ -96,7 +96,7 @@ bool sw_lg_h1_client_feed(struct sw_lg_connection *connection, const uint8_t *da
     uint64_t delay_ns = after ? strtoull(after, NULL, 10) * SW_LG_NS_PER_S : 0;
     bool has_delay = after;
     *body = saved;
-    if (chunked ? chunked_length(body, text + input->len) == 0 : have < need) {
+    if (chunked ? chunked_length(body, have) == 0 : have < need) {
         return input->len < (1 << 20);
     }
     request->http_status = status;
