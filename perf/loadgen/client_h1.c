@@ -44,7 +44,9 @@ static size_t chunked_length(const char *body, size_t len)
 {
     size_t at = 0;
     while (at < len) {
-        const char *line_end = memmem(body + at, len - at, "\r\n", 2);
+        const char *rest = body + at;
+        // gcc 12 with UBSan takes the sum for a possible null unless it is asked.
+        const char *line_end = rest ? memmem(rest, len - at, "\r\n", 2) : NULL;
         if (!line_end) {
             return 0;
         }
