@@ -793,10 +793,16 @@ static void net_free(struct sw_net *base)
     sw_free(net);
 }
 
+// In virtual time there is nothing to wait for.
+static void net_wait(struct sw_net *net, int timeout_ms)
+{
+}
+
 static const struct sw_net_ops memory_net_ops = {
     .connect = net_connect,
     .adopt = net_adopt,
     .poll = net_poll,
+    .wait = net_wait,
     .free = net_free,
 };
 

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
@@ -560,6 +561,7 @@ static unsigned handle_events(struct socket_net *net)
         } else {
             read_bytes += handle_event(event.data.ptr, event.events);
         }
+        sw_core_step_done(net->head.core);
     }
     return handled;
 }
@@ -592,6 +594,18 @@ static unsigned net_poll(struct sw_net *base, int timeout_ms)
     free_graveyard(net);
     net->in_poll = false;
     return handled;
+}
+
+// Sleeps on the epoll descriptor itself, so that nothing is taken off it.
+static void net_wait(struct sw_net *base, int timeout_ms)
+{
+    struct socket_net *net = (struct socket_net *)base;
+    if (net->event_next < net->events_count || !TAILQ_EMPTY(&net->dirty)
+        || !TAILQ_EMPTY(&net->due)) {
+        return;
+    }
+    struct pollfd set = {.fd = net->epoll_fd, .events = POLLIN};
+    (void)poll(&set, 1, timeout_ms);
 }
 
 /* ---- making ---- */
@@ -714,6 +728,7 @@ static const struct sw_net_ops socket_net_ops = {
     .connect = net_connect,
     .adopt = net_adopt,
     .poll = net_poll,
+    .wait = net_wait,
     .free = net_free,
 };
 

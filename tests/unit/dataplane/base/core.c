@@ -2,12 +2,12 @@
 
 #include "dataplane/base/event.h"
 
-#include <cmocka.h>
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 struct counter {
     struct sw_task task;

@@ -2,8 +2,6 @@
 
 #include "dataplane/base/mem.h"
 
-#include <cmocka.h>
-
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -14,6 +12,8 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 struct parcel {
     struct sw_message message;

@@ -2,12 +2,12 @@
 
 #include "dataplane/base/mem.h"
 
-#include <cmocka.h>
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 static void test_old_snapshot_lives_until_every_online_core_was_quiet(void **state)
 {

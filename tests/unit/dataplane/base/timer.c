@@ -2,13 +2,13 @@
 
 #include "dataplane/base/rand.h"
 
-#include <cmocka.h>
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 static uint64_t fired_at[4096];
 static unsigned fired_count;

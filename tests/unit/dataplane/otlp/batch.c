@@ -4,8 +4,6 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/base/rand.h"
 
-#include <cmocka.h>
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 /* What a request says, as one text: "resource/scope:span " for each span, in order. */
 struct reading {

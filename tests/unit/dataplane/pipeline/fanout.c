@@ -2,13 +2,13 @@
 #include "dataplane/pipeline/ends.h"
 #include "dataplane/pipeline/stage.h"
 
-#include <cmocka.h>
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 /* A stage that keeps what it gets and can be told to refuse. */
 struct keeper {

@@ -1,8 +1,6 @@
 /* How many workers, how much memory: by fixtures of /proc and /sys, cgroup v1 and v2. */
 #include "dataplane/worker/worker.h"
 
-#include <cmocka.h>
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include <cmocka.h>
 
 static char root[64];
 
