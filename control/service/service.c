@@ -1,0 +1,389 @@
+#include "control/service/resolver.h"
+#include "control/service/service_internal.h"
+#include "dataplane/base/clock.h"
+#include "dataplane/base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define RING_SIZE      512u
+#define TICK_NS        (100 * SW_NS_PER_MS)
+#define CHECK_NS       SW_NS_PER_S
+#define START_LIMIT_NS (30 * SW_NS_PER_S)
+
+static void
+say(struct service *service,
+    enum sw_log_level level,
+    const char *message,
+    const char *key,
+    const char *value)
+{
+    struct log_pair pair = {key, value};
+    observe_log(service, level, message, &pair, key != NULL ? 1 : 0);
+}
+
+static void mailbox_ready(struct sw_watch *watch)
+{
+    eventfd_t value;
+    (void)eventfd_read(watch->fd, &value);
+}
+
+static void signal_ready(struct sw_watch *watch)
+{
+    struct service *service = SW_CONTAINER_OF(watch, struct service, signal_watch);
+    struct signalfd_siginfo info;
+    while (read(watch->fd, &info, sizeof(info)) == sizeof(info)) {
+        if (info.ssi_signo == SIGHUP) {
+            say(service,
+                SW_LOG_WARN,
+                "Reload is not supported yet, the configuration stays",
+                "signal",
+                "hangup");
+            continue;
+        }
+        shutdown_begin(service, (int)info.ssi_signo);
+    }
+}
+
+// SIGPIPE and SIGHUP included: a peer that goes must not end the process.
+static int watch_signals(struct service *service)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) {
+        return SW_E_SYSTEM;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    service->signal_watch.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    service->signal_watch.ready = signal_ready;
+    if (service->signal_watch.fd < 0) {
+        return SW_E_SYSTEM;
+    }
+    return sw_watch_add(service->watch_set, &service->signal_watch);
+}
+
+// GOMAXPROCS caps the workers as it caps the Collector's threads; the appliance file has the last word.
+static unsigned workers_wanted(struct service *service)
+{
+    if (service->appliance->workers_count > 0) {
+        return service->appliance->workers_count;
+    }
+    unsigned count = sw_worker_count_for("", 0);
+    const char *hint = getenv("GOMAXPROCS");
+    unsigned long cap = hint != NULL ? strtoul(hint, NULL, 10) : 0;
+    return cap > 0 && cap < count ? (unsigned)cap : count;
+}
+
+static int make_world(struct service *service)
+{
+    service->cores_count = workers_wanted(service);
+    unsigned control = service->cores_count;
+    int err = sw_post_new(service->cores_count + 2, RING_SIZE, &service->post);
+    if (err == SW_OK) {
+        err = sw_quiet_new(service->cores_count, &service->quiet);
+    }
+    if (err == SW_OK) {
+        err = sw_metrics_new(service->cores_count, &service->metrics);
+    }
+    if (err == SW_OK) {
+        err = sw_watch_set_open(&service->watch_set);
+    }
+    if (err != SW_OK) {
+        return err;
+    }
+    service->mailbox = sw_post_mailbox(service->post, control);
+    sw_mailbox_bind(service->mailbox, service);
+    service->mailbox_watch.fd = sw_mailbox_fd(service->mailbox);
+    service->mailbox_watch.ready = mailbox_ready;
+    err = sw_watch_add(service->watch_set, &service->mailbox_watch);
+    if (err == SW_OK) {
+        err = watch_signals(service);
+    }
+    if (err == SW_OK) {
+        err = sw_resolver_thread_new(service->post, control + 1, &service->resolver);
+    }
+    return err;
+}
+
+static int make_workers(struct service *service)
+{
+    static const enum sw_worker_idle idle[] = {
+        [SW_IDLE_ADAPTIVE] = SW_WORKER_ADAPTIVE,
+        [SW_IDLE_BUSY] = SW_WORKER_BUSY,
+        [SW_IDLE_INTERRUPT] = SW_WORKER_INTERRUPT,
+    };
+    uint64_t seed;
+    if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) {
+        return SW_E_SYSTEM;
+    }
+    for (unsigned i = 0; i < service->cores_count; i++) {
+        struct sw_worker_conf conf = {
+            .index = i,
+            .cores_count = service->cores_count,
+            .post = service->post,
+            .quiet = service->quiet,
+            .account = &service->account,
+            .metrics = service->metrics,
+            .idle = idle[service->appliance->idle],
+            .seed = seed,
+            .cpu = -1,
+        };
+        int err = sw_worker_new(&conf, &service->workers[i]);
+        if (err != SW_OK) {
+            return err;
+        }
+        service->cores[i] = sw_worker_core(service->workers[i]);
+    }
+    return SW_OK;
+}
+
+static int make_pipelines(struct service *service, char *error, size_t error_size)
+{
+    struct sw_build_env env = {
+        .conf = service->conf,
+        .appliance = service->appliance,
+        .cores_count = service->cores_count,
+        .cores = service->cores,
+        .metrics = service->metrics,
+        .account = &service->account,
+        .resolver = service->resolver,
+        .baseline = &service->baseline,
+    };
+    int err = sw_generation_new(&env, &service->generation, error, error_size);
+    if (err != SW_OK) {
+        return err;
+    }
+    err = sw_receivers_new(&env, service->generation, &service->receivers, error, error_size);
+    for (unsigned i = 0; err == SW_OK && i < service->cores_count; i++) {
+        for (unsigned k = 0; err == SW_OK && k < sw_generation_balances_count(service->generation);
+             k++) {
+            err = sw_worker_add_balance(
+                service->workers[i], sw_generation_balance(service->generation, k)
+            );
+        }
+    }
+    return err;
+}
+
+/* "Start your stages", to each worker. */
+struct start_order {
+    struct sw_message message;
+    struct service *service;
+    int err; // filled in by the worker
+};
+
+static void start_here(struct sw_message *message, void *receiver)
+{
+    struct start_order *order = (struct start_order *)message;
+    struct sw_core *core = receiver;
+    order->err = sw_generation_start(order->service->generation, core->index);
+    sw_mailbox_return(core->mailbox, message);
+}
+
+static void started(struct sw_message *message, void *sender)
+{
+    struct start_order *order = (struct start_order *)message;
+    struct service *service = order->service;
+    if (order->err != SW_OK) {
+        service->start_err = order->err;
+    }
+    service->starts_out--;
+    sw_free(order);
+}
+
+// One turn of the control actor.
+static void turn(struct service *service, int wait_ms)
+{
+    if (sw_mailbox_poll(service->mailbox, 256) == 0 && sw_mailbox_sleep_begin(service->mailbox)) {
+        sw_watch_wait(service->watch_set, wait_ms);
+        sw_mailbox_sleep_end(service->mailbox);
+    } else {
+        sw_watch_wait(service->watch_set, 0);
+    }
+}
+
+static int start_workers(struct service *service)
+{
+    for (unsigned i = 0; i < service->cores_count; i++) {
+        struct start_order *order = sw_zalloc(sizeof(*order));
+        if (order == NULL) {
+            return SW_E_NOMEM;
+        }
+        order->message = (struct sw_message){.deliver = start_here, .returned = started};
+        order->service = service;
+        service->starts_out++;
+        sw_mailbox_send(service->mailbox, i, &order->message);
+    }
+    for (unsigned i = 0; i < service->cores_count; i++) {
+        int err = sw_worker_launch(service->workers[i]);
+        if (err != SW_OK) {
+            return err;
+        }
+    }
+    uint64_t limit_ns = sw_clock_ns() + START_LIMIT_NS;
+    while (service->starts_out > 0 && sw_clock_ns() < limit_ns) {
+        turn(service, 100);
+    }
+    return service->starts_out > 0 ? SW_E_TIMEOUT : service->start_err;
+}
+
+static void listener_opened(void *context, const char *id, const char *what, const char *address)
+{
+    struct log_pair pairs[] = {{"otelcol.component.id", id}, {"endpoint", address}};
+    char message[64];
+    snprintf(message, sizeof(message), "Starting %s server", what);
+    observe_log(context, SW_LOG_INFO, message, pairs, 2);
+}
+
+static int start(struct service *service, char *error, size_t error_size)
+{
+    int err = make_world(service);
+    if (err == SW_OK) {
+        err = observe_new(service, error, error_size);
+    }
+    if (err == SW_OK) {
+        char text[16];
+        snprintf(text, sizeof(text), "%u", service->cores_count);
+        say(service, SW_LOG_INFO, "Starting spanweir...", "workers", text);
+        err = make_workers(service);
+    }
+    if (err == SW_OK) {
+        err = observe_open(service, error, error_size);
+    }
+    if (err == SW_OK) {
+        err = make_pipelines(service, error, error_size);
+    }
+    if (err == SW_OK) {
+        err = start_workers(service);
+    }
+    if (err == SW_OK) {
+        err = sw_receivers_listen(
+            service->receivers,
+            service->mailbox,
+            &service->dealer,
+            service->watch_set,
+            listener_opened,
+            service,
+            error,
+            error_size
+        );
+    }
+    return err;
+}
+
+static void tick(struct service *service, uint64_t now_ns)
+{
+    if (now_ns >= service->next_tick_ns) {
+        service->next_tick_ns = now_ns + TICK_NS;
+        observe_tick(service);
+        sw_receivers_tick(service->receivers, service->watch_set);
+    }
+    if (now_ns >= service->next_check_ns) {
+        service->next_check_ns = now_ns + CHECK_NS;
+        observe_check_books(service);
+    }
+}
+
+// Resident bytes that no buffer accounts for: code, tables, the allocator's own.
+static void take_baseline(struct service *service)
+{
+    char text[128] = "";
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return;
+    }
+    ssize_t got = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    unsigned long long resident_pages = 0;
+    if (got > 0 && sscanf(text, "%*u %llu", &resident_pages) == 1) {
+        int64_t bytes =
+            (int64_t)resident_pages * sysconf(_SC_PAGESIZE) - sw_account_charged(&service->account);
+        atomic_store_explicit(
+            &service->baseline.bytes, bytes > 0 ? bytes : 0, memory_order_relaxed
+        );
+    }
+}
+
+static void run(struct service *service)
+{
+    service->phase = PHASE_RUNNING;
+    observe_ready(service, true);
+    say(service, SW_LOG_INFO, "Everything is ready. Begin running and processing data.", NULL, NULL
+    );
+    while (service->phase < PHASE_DONE) {
+        turn(service, (int)(TICK_NS / SW_NS_PER_MS));
+        uint64_t now_ns = sw_clock_ns();
+        tick(service, now_ns);
+        shutdown_step(service, now_ns);
+    }
+}
+
+static void clean_up(struct service *service)
+{
+    if (service->receivers != NULL) {
+        sw_receivers_unlisten(service->receivers, service->watch_set);
+    }
+    for (unsigned i = 0; i < service->cores_count; i++) {
+        if (service->workers[i] != NULL) {
+            sw_worker_stop(service->workers[i]);
+        }
+    }
+    if (service->observer != NULL) {
+        observe_tick(service); // what the cores said last
+        observe_close(service);
+    }
+    sw_receivers_free(service->receivers);
+    sw_generation_free(service->generation);
+    sw_drain_free(service->drain);
+    for (unsigned i = 0; i < service->cores_count; i++) {
+        sw_worker_free(service->workers[i]);
+    }
+    sw_resolver_thread_free(service->resolver);
+    observe_free(service);
+    sw_metrics_free(service->metrics);
+    sw_quiet_free(service->quiet);
+    sw_post_free(service->post);
+    if (service->signal_watch.fd > 0) {
+        close(service->signal_watch.fd);
+    }
+    if (service->watch_set > 0) {
+        close(service->watch_set);
+    }
+}
+
+int sw_service_run(const struct sw_conf *conf, const struct sw_appliance *appliance)
+{
+    struct service *service = sw_zalloc(sizeof(*service));
+    char error[1024] = "";
+    if (service == NULL) {
+        fprintf(stderr, "Error: %s\n", sw_err_text(SW_E_NOMEM));
+        return 1;
+    }
+    service->conf = conf;
+    service->appliance = appliance;
+    int err = start(service, error, sizeof(error));
+    if (err == SW_OK) {
+        take_baseline(service);
+        run(service);
+    } else {
+        fprintf(stderr, "Error: cannot start: %s\n", error[0] != '\0' ? error : sw_err_text(err));
+    }
+    int code = err == SW_OK && service->phase == PHASE_DONE ? 0 : 1;
+    if (service->phase == PHASE_FORCED) {
+        _exit(1); // told twice: nothing is waited for
+    }
+    clean_up(service);
+    sw_free(service);
+    return code;
+}
