@@ -1,0 +1,1 @@
+"""Everything that drives a real program: starting it, clients, backends, messages."""

@@ -1,0 +1,81 @@
+"""Request bodies as case files describe them."""
+import base64
+import gzip
+import zlib
+
+from sut import otlp
+
+START = 1_760_000_000_000_000_000
+TRACE = "5b8efff798038103d269b633813fc60c"
+SPAN = "eee19b7ec3c1b174"
+
+_SHOP = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}
+_TRACES = {"resourceSpans": [{"resource": _SHOP, "scopeSpans": [{
+    "scope": {"name": "lib", "version": "1.0"},
+    "spans": [{"traceId": TRACE, "spanId": SPAN, "parentSpanId": "eee19b7ec3c1b173", "name": "GET /cart", "kind": 2,
+               "startTimeUnixNano": str(START), "endTimeUnixNano": str(START + 7_500_000),
+               "attributes": [{"key": "http.status_code", "value": {"intValue": "200"}},
+                              {"key": "ok", "value": {"boolValue": True}}],
+               "status": {"code": 1}}]}]}]}
+_LOGS = {"resourceLogs": [{"resource": _SHOP, "scopeLogs": [{
+    "scope": {},
+    "logRecords": [{"timeUnixNano": str(START), "observedTimeUnixNano": str(START + 1), "severityNumber": 17,
+                    "severityText": "ERROR", "body": {"stringValue": "it broke"},
+                    "traceId": TRACE, "spanId": SPAN}]}]}]}
+SAMPLES = {"traces": _TRACES, "logs": _LOGS}
+
+
+def _spans(spans, resource=None, scope=None):
+    tree = {"resourceSpans": [{"resource": resource or {}, "scopeSpans": [{"scope": scope or {}, "spans": spans}]}]}
+    return otlp.from_json(tree).SerializeToString()
+
+
+def _big(size):
+    """One span with a text attribute of so many bytes. No empty resource or scope: sizes matter here."""
+    span = {"traceId": "ab" * 16, "spanId": "cd" * 8, "name": "big",
+            "attributes": [{"key": "fill", "value": {"stringValue": "x" * size}}]}
+    return otlp.from_json({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).SerializeToString()
+
+
+def _many(spec):
+    """`items: N` small spans."""
+    name, first = spec.get("name", "item"), spec.get("from", 0)
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": spec.get("service", "s")}}]}
+    spans = [{"traceId": f"{i + 1:032x}", "spanId": f"{i + 1:016x}", "name": f"{name} {i}"}
+             for i in range(first, first + spec["items"])]
+    return _spans(spans, resource, {"name": "g"})
+
+
+def build(spec, signal="traces"):
+    """Bytes of a body: how it is made, then `encode`, `cut` (bytes off its end) and `append` (hex)."""
+    if spec is None:
+        return b""
+    if isinstance(spec, str):
+        spec = {"text": spec}
+    if "sample" in spec:
+        name = signal if spec["sample"] is True else spec["sample"]
+        data = otlp.from_json(SAMPLES[name], otlp.REQUESTS[name]).SerializeToString()
+    elif "otlp" in spec:
+        data = otlp.from_json(spec["otlp"]).SerializeToString()
+    elif "items" in spec:
+        data = _many(spec)
+    elif "big" in spec:
+        data = _big(spec["big"])
+    elif "hex" in spec:
+        data = bytes.fromhex(spec["hex"])
+    elif "base64" in spec:
+        data = base64.b64decode(spec["base64"])
+    elif unknown := set(spec) - {"text", "encode", "cut", "append"}:
+        raise ValueError(f"this runner makes no body of {sorted(unknown)}")
+    else:
+        data = spec.get("text", "").encode()
+    coding = spec.get("encode", "")
+    if coding == "gzip":
+        data = gzip.compress(data)
+    elif coding == "deflate":
+        data = zlib.compress(data)
+    elif coding:
+        raise ValueError(f"this runner does not speak {coding}")
+    if "cut" in spec:
+        data = data[:-spec["cut"]]
+    return data + bytes.fromhex(spec.get("append", ""))
