@@ -23,6 +23,8 @@ struct sw_push_call {
 };
 
 struct sw_push_ops {
+    /** Once, on the core, after everything is wired: connect, arm timers. May be NULL. */
+    SW_CHECKED int (*open)(struct sw_push *push);
     /** Begins the call; done follows exactly once, from inside or later. */
     void (*start)(struct sw_push *push, struct sw_push_call *call);
     /** Ends a call that was started and is not done: done is called from inside, with err (a
@@ -31,7 +33,8 @@ struct sw_push_ops {
     /** The drain begins: connections may be needed a little longer, repetitions end unless
      * keep_retrying. Calls that wait for a repetition are done from inside, with SW_E_SHUTDOWN. */
     void (*stop)(struct sw_push *push, bool keep_retrying);
-    /** All calls are done: the core stops. On the core. May be NULL: nothing to close. */
+    /** No call is under way and none that is worth an attempt will come: says goodbye to the peer.
+     * A call that is started after this ends at once with SW_E_SHUTDOWN. Idempotent. On the core. */
     void (*close)(struct sw_push *push);
     /** No call is under way. NULL-safe through sw_push_free. */
     void (*free)(struct sw_push *push);
@@ -57,11 +60,14 @@ static inline void sw_push_stop(struct sw_push *push, bool keep_retrying)
     push->ops->stop(push, keep_retrying);
 }
 
+SW_CHECKED static inline int sw_push_open(struct sw_push *push)
+{
+    return push->ops->open != NULL ? push->ops->open(push) : SW_OK;
+}
+
 static inline void sw_push_close(struct sw_push *push)
 {
-    if (push->ops->close != NULL) {
-        push->ops->close(push);
-    }
+    push->ops->close(push);
 }
 
 static inline void sw_push_free(struct sw_push *push)

@@ -1,5 +1,7 @@
 #include "storage/batch/batch_conf.h"
 
+#include "storage/batch/batch.h"
+
 #include <strings.h>
 
 // clang-format off
@@ -62,4 +64,5 @@ const struct sw_component sw_batch_processor = {
     .stability = "beta",
     .module = "storage/batch",
     .help = "joins small requests into larger ones",
+    .ops = &sw_batch_class,
 };

@@ -1,0 +1,548 @@
+#include "storage/batch/batch.h"
+
+#include "dataplane/base/clock.h"
+#include "dataplane/base/event.h"
+#include "dataplane/base/mem.h"
+#include "dataplane/pipeline/balance.h"
+#include "dataplane/pipeline/cells.h"
+#include "dataplane/pipeline/push.h"
+
+// How soon a batch without room downstream is offered again.
+#define BLOCKED_RETRY_NS (5 * SW_NS_PER_MS)
+// Batches sent in one step; a cut into very many goes on in the next turn.
+#define SENDS_PER_STEP 32
+// A wait that uses less than this share of what it pins is worth a copy.
+#define PIN_SHARE 4
+
+enum trigger {
+    TRIGGER_SIZE,
+    TRIGGER_TIMEOUT,
+};
+
+struct batcher {
+    struct sw_stage stage;
+    struct sw_ledger *ledger;
+    struct sw_account *account;
+    uint64_t timeout_ns; // 0: no timer, every input is sent at once
+    uint32_t size;
+    uint32_t size_max;      // 0: none
+    struct sw_batch *first; // what is held, in order of arrival
+    struct sw_batch *last;
+    uint64_t items_count;   // held here
+    uint64_t timer_base_ns; // when the free-running timer was last restarted
+    struct sw_timer timer;
+    struct sw_timer retry; // downstream has no room
+    struct sw_task task;   // more to send than fits one step
+    struct sw_ticket ticket;
+    bool sending; // ticket is not settled: the next stage works on a batch
+    bool waiting; // no room downstream
+    bool due;     // the timer came and what is held has not been sent yet
+    bool draining;
+    struct sw_cell *size_triggers;
+    struct sw_cell *timeout_triggers;
+    struct sw_cell *send_size;
+    struct sw_cell *send_bytes;
+    struct sw_cell *refused;
+};
+
+struct batch_shared {
+    struct sw_cell *cardinality;
+};
+
+// clang-format off
+static const double size_bounds[] = {
+    10, 25, 50, 75, 100, 250, 500, 750, 1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000,
+    10000, 20000, 30000, 50000, 100000,
+};
+static const double bytes_bounds[] = {
+    128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576,
+    2097152, 4194304, 8388608, 16777216,
+};
+// clang-format on
+
+static const struct sw_metric_family size_triggers_family = {
+    .name = "otelcol_processor_batch_batch_size_trigger_send",
+    .help = "Number of times the batch was sent due to a size trigger [Development]",
+    .unit = "{times}",
+    .type = SW_COUNTER,
+    .level = SW_LEVEL_NORMAL,
+};
+static const struct sw_metric_family timeout_triggers_family = {
+    .name = "otelcol_processor_batch_timeout_trigger_send",
+    .help = "Number of times the batch was sent due to a timeout trigger [Development]",
+    .unit = "{times}",
+    .type = SW_COUNTER,
+    .level = SW_LEVEL_NORMAL,
+};
+static const struct sw_metric_family send_size_family = {
+    .name = "otelcol_processor_batch_batch_send_size",
+    .help = "Number of units in the batch [Development]",
+    .unit = "{units}",
+    .type = SW_HISTOGRAM,
+    .level = SW_LEVEL_NORMAL,
+    .bounds = size_bounds,
+    .bounds_count = SW_ARRAY_SIZE(size_bounds),
+};
+static const struct sw_metric_family send_bytes_family = {
+    .name = "otelcol_processor_batch_batch_send_size_bytes",
+    .help = "Number of bytes in batch that was sent [Development]",
+    .unit = "By",
+    .type = SW_HISTOGRAM,
+    .level = SW_LEVEL_DETAILED,
+    .bounds = bytes_bounds,
+    .bounds_count = SW_ARRAY_SIZE(bytes_bounds),
+};
+static const struct sw_metric_family cardinality_family = {
+    .name = "otelcol_processor_batch_metadata_cardinality",
+    .help = "Number of distinct metadata value combinations being processed [Development]",
+    .unit = "{combinations}",
+    .type = SW_GAUGE,
+    .level = SW_LEVEL_NORMAL,
+};
+static const struct sw_metric_family refused_family = {
+    .name = "spanweir_processor_batch_refused_items",
+    .help = "Items refused to the sender because a full batch waits for room downstream",
+    .unit = "{items}",
+    .type = SW_COUNTER,
+    .level = SW_LEVEL_BASIC,
+};
+
+static const struct sw_event_kind sender_failed = {
+    .level = SW_EVENT_WARN,
+    .message = "Sender failed",
+    .component_kind = "processor",
+    .text_key = "error",
+};
+
+/* ---- what is held ---- */
+
+static void append(struct batcher *batcher, struct sw_batch *batch)
+{
+    batch->next = NULL;
+    if (batcher->last != NULL) {
+        batcher->last->next = batch;
+    } else {
+        batcher->first = batch;
+    }
+    batcher->last = batch;
+    batcher->items_count += batch->items_count;
+}
+
+static struct sw_batch *take_first(struct batcher *batcher)
+{
+    struct sw_batch *batch = batcher->first;
+    batcher->first = batch->next;
+    if (batcher->first == NULL) {
+        batcher->last = NULL;
+    }
+    batch->next = NULL;
+    batcher->items_count -= batch->items_count;
+    return batch;
+}
+
+static void put_first(struct batcher *batcher, struct sw_batch *batch)
+{
+    batch->next = batcher->first;
+    batcher->first = batch;
+    if (batcher->last == NULL) {
+        batcher->last = batch;
+    }
+    batcher->items_count += batch->items_count;
+}
+
+// A small part must not hold a large buffer while it waits. Without memory it goes on pinning.
+static struct sw_batch *unpinned(struct batcher *batcher, struct sw_batch *batch)
+{
+    if (batch->bytes * PIN_SHARE >= sw_batch_pinned_bytes(batch)) {
+        return batch;
+    }
+    struct sw_batch *copy = sw_batch_detach(batch, batcher->account);
+    if (copy == NULL) {
+        return batch;
+    }
+    sw_batch_free(batch);
+    return copy;
+}
+
+// Joins the second to the first, or as much of it as the first has room for.
+static int join_second(struct batcher *batcher, uint64_t room)
+{
+    struct sw_batch *into = take_first(batcher);
+    struct sw_batch *next = take_first(batcher);
+    int err = SW_OK;
+    if (next->items_count <= room) {
+        err = sw_batch_merge(into, next);
+        next = err == SW_OK ? NULL : next;
+    } else {
+        struct sw_batch *cut = NULL;
+        err = sw_batch_split(next, (uint32_t)room, batcher->account, &cut);
+        if (err == SW_OK) {
+            err = sw_batch_merge(into, cut);
+        }
+        if (err != SW_OK && cut != NULL) {
+            put_first(batcher, next);
+            next = cut;
+        }
+    }
+    if (next != NULL) {
+        put_first(batcher, next);
+    }
+    put_first(batcher, into);
+    return err;
+}
+
+/* Makes the first batch of the list the next one to send: exactly size_max items while more are
+ * held, else all. After SW_E_NOMEM what is held is whole and in order. */
+static int form(struct batcher *batcher)
+{
+    uint64_t most = batcher->size_max > 0 ? batcher->size_max : UINT32_MAX;
+    while (batcher->first->items_count < most && batcher->first->next != NULL) {
+        uint64_t room = most - batcher->first->items_count;
+        if (batcher->first->next->items_count > room && batcher->size_max == 0) {
+            break; // 2^32 items: no such request
+        }
+        int err = join_second(batcher, room);
+        if (err != SW_OK) {
+            return err;
+        }
+    }
+    if (batcher->first->items_count <= most) {
+        return SW_OK;
+    }
+    struct sw_batch *rest = take_first(batcher);
+    struct sw_batch *cut = NULL;
+    int err = sw_batch_split(rest, (uint32_t)most, batcher->account, &cut);
+    put_first(batcher, rest);
+    if (err == SW_OK) {
+        put_first(batcher, cut);
+    }
+    return err;
+}
+
+/* ---- sending ---- */
+
+static void sent(struct sw_ticket *ticket)
+{
+    struct batcher *batcher = SW_CONTAINER_OF(ticket, struct batcher, ticket);
+    struct sw_core *core = batcher->stage.core;
+    struct sw_outcome *outcome = &ticket->outcome;
+    if (outcome->err != SW_OK) {
+        // The Collector's word for it; the loss itself is in the exporters' books.
+        const char *text = sw_err_text(outcome->err);
+        uint32_t len = (uint32_t)__builtin_strlen(text);
+        if (outcome->text != NULL) {
+            text = (const char *)outcome->text->data;
+            len = outcome->text->size;
+        }
+        sw_event_leave(
+            core->events, &sender_failed, batcher->stage.id, NULL, core->wall_ns, 0, text, len
+        );
+    }
+    sw_outcome_fini(outcome);
+    batcher->sending = false;
+    // Not from inside: the next stage may have settled while it was being handed the batch.
+    if (batcher->items_count > 0) {
+        sw_core_task(core, &batcher->task);
+    }
+}
+
+// @return false when there is no room for it now
+static bool send_one(struct batcher *batcher, enum trigger trigger)
+{
+    if (form(batcher) != SW_OK
+        || sw_stage_admit(batcher->stage.next, batcher->first, SW_ADMIT_ANY) != SW_OK) {
+        struct sw_core *core = batcher->stage.core;
+        batcher->waiting = true;
+        sw_timer_set(&core->timers, &batcher->retry, core->now_ns + BLOCKED_RETRY_NS);
+        return false;
+    }
+    struct sw_batch *batch = take_first(batcher);
+    sw_count(trigger == TRIGGER_SIZE ? batcher->size_triggers : batcher->timeout_triggers, 1);
+    sw_measure(batcher->send_size, batch->items_count);
+    sw_measure(batcher->send_bytes, (double)batch->bytes);
+    if (batcher->ledger != NULL) {
+        batcher->ledger->flow[SW_FLOW_IN_BATCH] -= batch->items_count;
+    }
+    batcher->due = false;
+    batcher->sending = true;
+    sw_ticket_init(&batcher->ticket, sent);
+    sw_stage_consume(batcher->stage.next, batch, &batcher->ticket);
+    return true;
+}
+
+static bool full(const struct batcher *batcher)
+{
+    return batcher->items_count > 0
+           && (batcher->timeout_ns == 0 || batcher->items_count >= batcher->size);
+}
+
+// The Collector's timer runs on without input; a batch is due at its next beat.
+static void arm(struct batcher *batcher)
+{
+    struct sw_core *core = batcher->stage.core;
+    if (batcher->timeout_ns == 0 || batcher->items_count == 0 || batcher->timer.armed) {
+        return;
+    }
+    uint64_t beats = (core->now_ns - batcher->timer_base_ns) / batcher->timeout_ns + 1;
+    uint64_t at_ns = batcher->timer_base_ns + beats * batcher->timeout_ns;
+    sw_timer_set(&core->timers, &batcher->timer, at_ns);
+}
+
+static void restart_timer(struct batcher *batcher)
+{
+    batcher->timer_base_ns = batcher->stage.core->now_ns;
+    sw_timer_cancel(&batcher->stage.core->timers, &batcher->timer);
+}
+
+// Only the tail of what was just cut can be alone and small.
+static void unpin_tail(struct batcher *batcher)
+{
+    if (batcher->first != NULL && batcher->first->next == NULL && !full(batcher)) {
+        put_first(batcher, unpinned(batcher, take_first(batcher)));
+    }
+}
+
+// Sends what has to go and can.
+static void run(struct batcher *batcher)
+{
+    unsigned sends = 0;
+    while (batcher->items_count > 0 && !batcher->sending && !batcher->waiting) {
+        if (!full(batcher) && !batcher->due && !batcher->draining) {
+            break;
+        }
+        if (sends == SENDS_PER_STEP) {
+            sw_core_task(batcher->stage.core, &batcher->task);
+            break;
+        }
+        if (!send_one(batcher, full(batcher) ? TRIGGER_SIZE : TRIGGER_TIMEOUT)) {
+            break;
+        }
+        sends++;
+    }
+    if (sends > 0) {
+        restart_timer(batcher);
+        unpin_tail(batcher);
+    }
+    arm(batcher);
+}
+
+static bool on_task(struct sw_task *task, uint64_t now_ns)
+{
+    (void)now_ns;
+    run(SW_CONTAINER_OF(task, struct batcher, task));
+    return false;
+}
+
+static void on_retry(struct sw_timer *timer, uint64_t now_ns)
+{
+    (void)now_ns;
+    struct batcher *batcher = SW_CONTAINER_OF(timer, struct batcher, retry);
+    batcher->waiting = false;
+    run(batcher);
+}
+
+static void on_timer(struct sw_timer *timer, uint64_t now_ns)
+{
+    struct batcher *batcher = SW_CONTAINER_OF(timer, struct batcher, timer);
+    batcher->timer_base_ns = now_ns;
+    batcher->due = true;
+    run(batcher);
+}
+
+/* ---- the stage ---- */
+
+static int batcher_admit(struct sw_stage *stage, const struct sw_batch *batch, enum sw_admit mode)
+{
+    struct batcher *batcher = (struct batcher *)stage;
+    // A full batch that cannot leave is all that is kept; what comes in on top would only grow.
+    if ((batcher->waiting || batcher->sending) && full(batcher)) {
+        if (mode == SW_ADMIT_ALL) {
+            sw_count(batcher->refused, batch->items_count);
+        }
+        return SW_E_FULL;
+    }
+    return SW_OK;
+}
+
+static void batcher_retract(struct sw_stage *stage, const struct sw_batch *batch)
+{
+    (void)stage;
+    (void)batch;
+}
+
+static void
+batcher_consume(struct sw_stage *stage, struct sw_batch *batch, struct sw_ticket *ticket)
+{
+    struct batcher *batcher = (struct batcher *)stage;
+    if (batch->items_count == 0) {
+        sw_batch_free(batch);
+        sw_ticket_settle_err(ticket, SW_OK);
+        return;
+    }
+    if (batcher->ledger != NULL) {
+        batcher->ledger->flow[SW_FLOW_IN_BATCH] += batch->items_count;
+    }
+    bool waits =
+        batcher->timeout_ns > 0 && batcher->items_count + batch->items_count < batcher->size;
+    append(batcher, waits ? unpinned(batcher, batch) : batch);
+    sw_ticket_settle_err(ticket, SW_OK);
+    run(batcher);
+}
+
+static void give_up(struct batcher *batcher)
+{
+    while (batcher->items_count > 0) {
+        struct sw_batch *batch = take_first(batcher);
+        if (batcher->ledger != NULL) {
+            batcher->ledger->flow[SW_FLOW_IN_BATCH] -= batch->items_count;
+        }
+        batcher->stage.next->ops->drop(batcher->stage.next, batch, SW_E_SHUTDOWN);
+        sw_batch_free(batch);
+    }
+}
+
+// What the upstream leaves out never was in this pipeline's batch.
+static void batcher_drop(struct sw_stage *stage, const struct sw_batch *batch, int err)
+{
+    sw_stage_pass_drop(stage, batch, err);
+}
+
+static int batcher_start(struct sw_stage *stage)
+{
+    struct batcher *batcher = (struct batcher *)stage;
+    batcher->timer_base_ns = stage->core->now_ns;
+    return SW_OK;
+}
+
+static int batcher_drain(struct sw_stage *stage, uint64_t deadline_ns)
+{
+    struct batcher *batcher = (struct batcher *)stage;
+    batcher->draining = true;
+    if (stage->core->now_ns >= deadline_ns) {
+        give_up(batcher);
+        return SW_OK;
+    }
+    run(batcher);
+    return batcher->items_count > 0 || batcher->sending ? SW_E_AGAIN : SW_OK;
+}
+
+static void batcher_free(struct sw_stage *stage)
+{
+    struct batcher *batcher = (struct batcher *)stage;
+    if (batcher == NULL) {
+        return;
+    }
+    sw_timer_cancel(&stage->core->timers, &batcher->timer);
+    sw_timer_cancel(&stage->core->timers, &batcher->retry);
+    sw_core_task_cancel(stage->core, &batcher->task);
+    while (batcher->first != NULL) {
+        sw_batch_free(take_first(batcher));
+    }
+    sw_free(batcher);
+}
+
+static const struct sw_stage_ops batcher_ops = {
+    .admit = batcher_admit,
+    .retract = batcher_retract,
+    .consume = batcher_consume,
+    .drop = batcher_drop,
+    .start = batcher_start,
+    .drain = batcher_drain,
+    .free = batcher_free,
+};
+
+static int make_cells(struct batcher *batcher, const struct sw_stage_env *env, unsigned core)
+{
+    const struct sw_label labels[] = {{"processor", env->id}};
+    const struct {
+        const struct sw_metric_family *family;
+        struct sw_cell **cell;
+    } wanted[] = {
+        {&size_triggers_family, &batcher->size_triggers},
+        {&timeout_triggers_family, &batcher->timeout_triggers},
+        {&send_size_family, &batcher->send_size},
+        {&send_bytes_family, &batcher->send_bytes},
+        {&refused_family, &batcher->refused},
+    };
+    for (unsigned i = 0; i < SW_ARRAY_SIZE(wanted); i++) {
+        int err = sw_cell_make(env->metrics, core, wanted[i].family, labels, 1, wanted[i].cell);
+        if (err != SW_OK) {
+            return err;
+        }
+    }
+    return SW_OK;
+}
+
+static int batcher_create(
+    const struct sw_stage_env *env,
+    const void *conf_ptr,
+    void *shared,
+    struct sw_core *core,
+    struct sw_stage *next,
+    struct sw_stage **ret_stage
+)
+{
+    (void)shared;
+    const struct sw_batch_conf *conf = conf_ptr;
+    struct batcher *batcher = sw_zalloc(sizeof(*batcher));
+    if (batcher == NULL) {
+        return SW_E_NOMEM;
+    }
+    batcher->stage =
+        (struct sw_stage){.ops = &batcher_ops, .core = core, .next = next, .id = env->id};
+    batcher->account = env->account;
+    // Without a size there is no timer either (v0.159 shard.startLoop).
+    batcher->timeout_ns = conf->send_batch_size > 0 ? (uint64_t)conf->timeout_ns : 0;
+    batcher->size = conf->send_batch_size;
+    batcher->size_max = conf->send_batch_max_size;
+    batcher->timer_base_ns = core->now_ns;
+    sw_timer_init(&batcher->timer, on_timer);
+    sw_timer_init(&batcher->retry, on_retry);
+    batcher->task.run = on_task;
+    if (env->balance != NULL) {
+        batcher->ledger = sw_balance_ledger(env->balance, core->index);
+    }
+    int err = make_cells(batcher, env, core->index);
+    if (err != SW_OK) {
+        sw_free(batcher);
+        return err;
+    }
+    *ret_stage = &batcher->stage;
+    return SW_OK;
+}
+
+// One combination per instance as long as there are no metadata_keys, however many cores.
+static int shared_new(const struct sw_stage_env *env, const void *conf, void **ret_shared)
+{
+    (void)conf;
+    const struct sw_label labels[] = {{"processor", env->id}};
+    struct batch_shared *shared = sw_zalloc(sizeof(*shared));
+    if (shared == NULL) {
+        return SW_E_NOMEM;
+    }
+    int err = sw_cell_make(
+        env->metrics, env->cores_count, &cardinality_family, labels, 1, &shared->cardinality
+    );
+    if (err != SW_OK) {
+        sw_free(shared);
+        return err;
+    }
+    sw_count(shared->cardinality, 1);
+    *ret_shared = shared;
+    return SW_OK;
+}
+
+static void shared_free(void *shared_ptr)
+{
+    struct batch_shared *shared = shared_ptr;
+    if (shared != NULL) {
+        sw_count(shared->cardinality, -1);
+    }
+    sw_free(shared);
+}
+
+const struct sw_stage_class sw_batch_class = {
+    .shared_new = shared_new,
+    .shared_free = shared_free,
+    .create = batcher_create,
+};
