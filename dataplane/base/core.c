@@ -40,6 +40,7 @@ unsigned sw_core_run_tasks(struct sw_core *core)
         if (task->run(task, core->now_ns)) {
             sw_core_task(core, task);
         }
+        sw_core_step_done(core);
     }
     return count;
 }

@@ -87,6 +87,7 @@ enum {
     SW_FIELD_OMIT = 1 << 2,   /**< print-config leaves it out when empty, as the Collector does */
     SW_FIELD_ON = 1 << 3,     /**< optional section is enabled when absent */
     SW_FIELD_OLD = 1 << 4,    /**< older spelling: warned about, refused with --strict */
+    SW_FIELD_BARE = 1 << 5,   /**< optional section is enabled by its bare key (null) */
 };
 
 struct sw_field;
@@ -94,6 +95,8 @@ struct sw_field;
 /** How bad a finding is. */
 enum sw_complaint {
     SW_COMPLAINT_ERROR,    /**< refused */
+    SW_COMPLAINT_BUILD,    /**< the Collector finds it when it builds pipelines: refused, unless the
+                                component is unused or the configuration is only printed */
     SW_COMPLAINT_AT_START, /**< the start refuses it, `validate` warns (what the Collector finds only
                                 at start, and what this build cannot do yet) */
     SW_COMPLAINT_OLD,      /**< older spelling: a warning, refused with --strict */

@@ -25,6 +25,7 @@ struct sw_mailbox {
     void *actor;
     uint16_t index;
     uint32_t waiting_count; // owner only: messages without credit, over all receivers
+    uint16_t poll_first;    // owner only: whose messages the next poll takes first
     int fd;
     _Alignas(64) _Atomic uint32_t asleep;
 };
@@ -228,9 +229,14 @@ static unsigned take_returns(struct sw_mailbox *here, unsigned to, unsigned most
 unsigned sw_mailbox_poll(struct sw_mailbox *mailbox, unsigned most)
 {
     unsigned done = 0;
-    for (unsigned other = 0; other < mailbox->post->count && done < most; other++) {
+    unsigned count = mailbox->post->count;
+    unsigned first = mailbox->poll_first;
+    for (unsigned i = 0; i < count && done < most; i++) {
+        unsigned other = first + i < count ? first + i : first + i - count;
         done += take_returns(mailbox, other, most - done);
         done += take_forward(mailbox, other, most - done);
+        // A short poll must not always find the same ones first.
+        mailbox->poll_first = (uint16_t)(other + 1 < count ? other + 1 : 0);
     }
     return done;
 }

@@ -4,6 +4,7 @@
 #include <jemalloc/jemalloc.h>
 #endif
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,6 +86,28 @@ static uint64_t stat_of(const char *name)
     return mallctl(name, &value, &size, NULL, 0) == 0 ? value : 0;
 }
 
+// Bytes ever handed out of the size classes of one kind ("bin", "lextent"), over all arenas.
+static uint64_t handed_out(const char *kind)
+{
+    char name[64];
+    unsigned count = 0;
+    size_t size = sizeof(count);
+    uint64_t bytes = 0;
+    snprintf(name, sizeof(name), "arenas.n%ss", kind);
+    if (mallctl(name, &count, &size, NULL, 0) != 0) {
+        return 0;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(name, sizeof(name), "stats.arenas.%d.%ss.%u.nmalloc", MALLCTL_ARENAS_ALL, kind, i);
+        uint64_t times = stat_of(name);
+        if (times > 0) {
+            snprintf(name, sizeof(name), "arenas.%s.%u.size", kind, i);
+            bytes += times * stat_of(name);
+        }
+    }
+    return bytes;
+}
+
 void sw_mem_stats(struct sw_mem_stats *ret_stats)
 {
     uint64_t epoch = 1;
@@ -92,12 +115,6 @@ void sw_mem_stats(struct sw_mem_stats *ret_stats)
     mallctl("epoch", &epoch, &size, &epoch, sizeof(epoch));
     ret_stats->allocated_bytes = stat_of("stats.allocated");
     ret_stats->mapped_bytes = stat_of("stats.mapped");
-    // Merged over all arenas (index 4096 is MALLCTL_ARENAS_ALL), small and large classes.
-    ret_stats->total_alloc_bytes = 0;
-    for (int large = 0; large < 2; large++) {
-        char name[64] = "stats.arenas.4096.";
-        strcat(name, large ? "large.allocated" : "small.allocated");
-        ret_stats->total_alloc_bytes += stat_of(name);
-    }
+    ret_stats->total_alloc_bytes = handed_out("bin") + handed_out("lextent");
 }
 #endif

@@ -33,10 +33,12 @@ static inline unsigned sw_ring_take(struct sw_ring *ring, void **ret_items, unsi
     return rte_ring_sc_dequeue_burst(ring->ring, ret_items, most, NULL);
 }
 
-/** A look from either side; may be stale at once. */
+/** A look from either side; may be stale at once. (rte_ring_empty reads the tails without atomics.) */
 static inline bool sw_ring_empty(const struct sw_ring *ring)
 {
-    return rte_ring_empty(ring->ring) != 0;
+    uint32_t put = __atomic_load_n(&ring->ring->prod.tail, __ATOMIC_RELAXED);
+    uint32_t taken = __atomic_load_n(&ring->ring->cons.tail, __ATOMIC_RELAXED);
+    return put == taken;
 }
 
 #endif

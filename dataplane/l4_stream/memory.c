@@ -794,9 +794,7 @@ static void net_free(struct sw_net *base)
 }
 
 // In virtual time there is nothing to wait for.
-static void net_wait(struct sw_net *net, int timeout_ms)
-{
-}
+static void net_wait(struct sw_net *net, int timeout_ms) {}
 
 static const struct sw_net_ops memory_net_ops = {
     .connect = net_connect,

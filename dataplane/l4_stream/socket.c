@@ -290,6 +290,7 @@ static void flush_dirty(struct socket_net *net)
             TAILQ_REMOVE(&net->dirty, stream, dirty);
             TAILQ_INSERT_TAIL(&net->dirty, stream, dirty);
         }
+        sw_core_step_done(net->head.core);
         if (stream == last) {
             break;
         }
@@ -593,7 +594,13 @@ static unsigned net_poll(struct sw_net *base, int timeout_ms)
     handled += report_due(net);
     free_graveyard(net);
     net->in_poll = false;
-    return handled;
+    // What is left to be sent is work too: nothing else would wake the core for it.
+    return handled + (!TAILQ_EMPTY(&net->dirty) || !TAILQ_EMPTY(&net->due));
+}
+
+int sw_socket_net_fd(const struct sw_net *net)
+{
+    return ((const struct socket_net *)net)->epoll_fd;
 }
 
 // Sleeps on the epoll descriptor itself, so that nothing is taken off it.

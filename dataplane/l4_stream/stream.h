@@ -16,15 +16,15 @@
 #ifndef SW_L4_STREAM_STREAM_H
 #define SW_L4_STREAM_STREAM_H
 
+#include "dataplane/base/buf.h"
+#include "dataplane/base/core.h"
+
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-
-#include "dataplane/base/buf.h"
-#include "dataplane/base/core.h"
 
 struct sw_stream;
 struct sw_net;
@@ -87,21 +87,19 @@ struct sw_stream {
 };
 
 struct sw_net_ops {
-    int (*connect)(
-        struct sw_net *net,
-        const struct sw_addr *addr,
-        const struct sw_stream_events *events,
-        void *owner,
-        struct sw_stream **ret_stream
-    );
-    int (*adopt)(
-        struct sw_net *net,
-        int fd,
-        const struct sw_addr *peer,
-        const struct sw_stream_events *events,
-        void *owner,
-        struct sw_stream **ret_stream
-    );
+    int (*connect
+    )(struct sw_net *net,
+      const struct sw_addr *addr,
+      const struct sw_stream_events *events,
+      void *owner,
+      struct sw_stream **ret_stream);
+    int (*adopt
+    )(struct sw_net *net,
+      int fd,
+      const struct sw_addr *peer,
+      const struct sw_stream_events *events,
+      void *owner,
+      struct sw_stream **ret_stream);
     unsigned (*poll)(struct sw_net *net, int timeout_ms);
     void (*wait)(struct sw_net *net, int timeout_ms);
     void (*free)(struct sw_net *net);
@@ -114,11 +112,8 @@ struct sw_net {
 };
 
 /** Who owns the stream from now on (a connection object that is made after the stream). */
-static inline void sw_stream_bind(
-    struct sw_stream *stream,
-    const struct sw_stream_events *events,
-    void *owner
-)
+static inline void
+sw_stream_bind(struct sw_stream *stream, const struct sw_stream_events *events, void *owner)
 {
     stream->events = events;
     stream->owner = owner;
@@ -166,22 +161,15 @@ static inline void sw_net_wait(struct sw_net *net, int timeout_ms)
 }
 
 /** Queues a copy. @return 0, SW_E_NOMEM or SW_E_CLOSED (nothing queued) */
-SW_CHECKED static inline int sw_stream_write_copy(
-    struct sw_stream *stream,
-    const void *data,
-    size_t size
-)
+SW_CHECKED static inline int
+sw_stream_write_copy(struct sw_stream *stream, const void *data, size_t size)
 {
     return stream->ops->write_copy(stream, data, size);
 }
 
 /** Queues bytes of a buffer; takes a reference of its own (buf NULL: static bytes). Same errors. */
-SW_CHECKED static inline int sw_stream_write_ref(
-    struct sw_stream *stream,
-    struct sw_buf *buf,
-    const void *data,
-    size_t size
-)
+SW_CHECKED static inline int
+sw_stream_write_ref(struct sw_stream *stream, struct sw_buf *buf, const void *data, size_t size)
 {
     return stream->ops->write_ref(stream, buf, data, size);
 }
@@ -216,11 +204,18 @@ static inline void sw_stream_close(struct sw_stream *stream)
  * watched too, so that a sleeping core is woken. */
 SW_CHECKED int sw_socket_net_new(struct sw_core *core, int wake_fd, struct sw_net **ret_net);
 
+/** Descriptor that is readable when a poll has something to handle, for an outer epoll set
+ * (level-triggered). Not while bytes or reports are queued: poll until it returns 0. */
+int sw_socket_net_fd(const struct sw_net *net);
+
 /** Opens a listening socket (SO_REUSEADDR, non-blocking). Control thread. ret_port: the real one.
  * @return descriptor or SW_E_SYSTEM with errno set */
-SW_CHECKED int sw_socket_listen(const struct sw_addr *addr, int backlog, int *ret_fd, uint16_t *ret_port);
+SW_CHECKED int
+sw_socket_listen(const struct sw_addr *addr, int backlog, int *ret_fd, uint16_t *ret_port);
 
-/** Accepts one connection. @return 0, SW_E_AGAIN when none waits, SW_E_SYSTEM */
+/** Accepts one connection. @return 0, SW_E_AGAIN when none waits, SW_E_SYSTEM with errno set: out of
+ * descriptors or memory. The connection then still waits and the listener stays readable: its watcher
+ * has to leave it alone for a while, or it spins. */
 SW_CHECKED int sw_socket_accept(int listen_fd, int *ret_fd, struct sw_addr *ret_peer);
 
 /* ---- in memory (memory.c), for tests ---- */
@@ -236,13 +231,11 @@ struct sw_memory_trouble {
 
 /** A pair of memory networks' "wire": connect() to any address bound with sw_memory_listen. */
 struct sw_memory_wire;
-SW_CHECKED int sw_memory_wire_new(const struct sw_memory_trouble *trouble, struct sw_memory_wire **ret_wire);
+SW_CHECKED int
+sw_memory_wire_new(const struct sw_memory_trouble *trouble, struct sw_memory_wire **ret_wire);
 void sw_memory_wire_free(struct sw_memory_wire *wire);
-SW_CHECKED int sw_memory_net_new(
-    struct sw_memory_wire *wire,
-    struct sw_core *core,
-    struct sw_net **ret_net
-);
+SW_CHECKED int
+sw_memory_net_new(struct sw_memory_wire *wire, struct sw_core *core, struct sw_net **ret_net);
 
 /** Accepts connections to addr: `accept` gets a handle for sw_net_adopt of that net. */
 SW_CHECKED int sw_memory_listen(

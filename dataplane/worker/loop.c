@@ -9,6 +9,8 @@
 
 #define MESSAGES_PER_TURN 128u
 #define TIMERS_PER_TURN   128u
+// Messages in one step: each may bring half a thousand spans.
+#define MESSAGES_PER_STEP 4u
 #define EVENTS_KEPT       256u
 // Empty turns before an adaptive worker sleeps: a request's bytes come in several segments.
 #define EMPTY_TURNS 2u
@@ -161,17 +163,38 @@ static void tick(struct sw_worker *worker)
     atomic_store_explicit(&worker->last_turn_ns, core->now_ns, memory_order_relaxed);
 }
 
+static unsigned take_messages(struct sw_core *core)
+{
+    unsigned work = 0;
+    while (work < MESSAGES_PER_TURN) {
+        unsigned taken = sw_mailbox_poll(core->mailbox, MESSAGES_PER_STEP);
+        if (taken == 0) {
+            break;
+        }
+        work += taken;
+        sw_core_step_done(core);
+    }
+    return work;
+}
+
+static unsigned run_timers(struct sw_core *core)
+{
+    unsigned work = 0;
+    while (work < TIMERS_PER_TURN && sw_timers_run(&core->timers, core->now_ns, 1) > 0) {
+        work++;
+        sw_core_step_done(core);
+    }
+    return work;
+}
+
 unsigned sw_worker_turn(struct sw_worker *worker, int wait_ms)
 {
     struct sw_core *core = &worker->core;
     tick(worker);
     worker->steps.began_ns = core->now_ns;
-    unsigned work = sw_mailbox_poll(core->mailbox, MESSAGES_PER_TURN);
-    sw_core_step_done(core);
-    work += sw_timers_run(&core->timers, core->now_ns, TIMERS_PER_TURN);
-    sw_core_step_done(core);
+    unsigned work = take_messages(core);
+    work += run_timers(core);
     work += sw_core_run_tasks(core);
-    sw_core_step_done(core);
     work += sw_net_poll(core->net, wait_ms);
     if (work > 0) {
         for (unsigned i = 0; i < worker->balances_count; i++) {
@@ -220,7 +243,10 @@ static void sleep_turn(struct sw_worker *worker)
     uint64_t before_ns = core->clock_ns(core->clock);
     sw_quiet_offline(worker->conf.quiet, core->index);
     if (wait_ms > 0 && sw_mailbox_sleep_begin(core->mailbox)) {
-        sw_net_wait(core->net, wait_ms);
+        // Whoever says stop wakes afterwards, and found nobody asleep before sleep_begin.
+        if (!atomic_load_explicit(&worker->stop, memory_order_acquire)) {
+            sw_net_wait(core->net, wait_ms);
+        }
         sw_mailbox_sleep_end(core->mailbox);
     }
     sw_quiet_online(worker->conf.quiet, core->index);

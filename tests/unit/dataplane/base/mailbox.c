@@ -56,7 +56,8 @@ static void test_more_than_credit_waits_and_goes_out_in_order(void **state)
     static struct parcel parcels[COUNT];
     next_number = 0;
     for (unsigned i = 0; i < COUNT; i++) {
-        parcels[i] = (struct parcel){.message = {deliver, returned}, .number = i};
+        parcels[i] =
+            (struct parcel){.message = {.deliver = deliver, .returned = returned}, .number = i};
         sw_mailbox_send(a, 1, &parcels[i].message);
     }
     assert_true(sw_mailbox_congested(a));
@@ -80,7 +81,7 @@ static void test_sleeper_is_woken_by_send_and_by_return(void **state)
     bind_to_itself(post, 2);
     struct sw_mailbox *a = sw_post_mailbox(post, 0);
     struct sw_mailbox *b = sw_post_mailbox(post, 1);
-    struct parcel parcel = {.message = {deliver, returned}};
+    struct parcel parcel = {.message = {.deliver = deliver, .returned = returned}};
     next_number = 0;
     struct pollfd fd = {.fd = sw_mailbox_fd(b), .events = POLLIN};
     assert_true(sw_mailbox_sleep_begin(b));

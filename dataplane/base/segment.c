@@ -1,0 +1,139 @@
+#include "dataplane/base/segment.h"
+
+#include "dataplane/base/mem.h"
+
+#include <sys/mman.h>
+
+#define PAGE 4096u
+
+void sw_segments_init(struct sw_segments *segments, struct sw_account *account, uint32_t size)
+{
+    SW_ASSERT(size > 0 && size <= UINT32_MAX - PAGE);
+    *segments = (struct sw_segments){
+        .account = account,
+        .size = (size + PAGE - 1) / PAGE * PAGE,
+    };
+}
+
+// The node is on the heap: tests make the n-th allocation fail there.
+static struct sw_segment *map(uint32_t size)
+{
+    struct sw_segment *segment = sw_zalloc(sizeof(*segment));
+    if (segment == NULL) {
+        return NULL;
+    }
+    void *data =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (data == MAP_FAILED) {
+        sw_free(segment);
+        return NULL;
+    }
+    segment->data = data;
+    segment->size = size;
+    return segment;
+}
+
+static void unmap(struct sw_segment *segment)
+{
+    munmap(segment->data, segment->size);
+    sw_free(segment);
+}
+
+static struct sw_segment *pop(struct sw_segments *segments)
+{
+    struct sw_segment *segment = segments->free_first;
+    segments->free_first = segment->next;
+    segments->free_count--;
+    segments->free_bytes -= segment->size;
+    segments->free_low = SW_MIN(segments->free_low, segments->free_count);
+    return segment;
+}
+
+static void push(struct sw_segments *segments, struct sw_segment *segment)
+{
+    segment->next = segments->free_first;
+    segments->free_first = segment;
+    segments->free_count++;
+    segments->free_bytes += segment->size;
+}
+
+void sw_segments_fini(struct sw_segments *segments)
+{
+    SW_ASSERT(segments->taken_count == 0);
+    while (segments->free_first != NULL) {
+        unmap(pop(segments));
+    }
+}
+
+struct sw_segment *sw_segment_take(struct sw_segments *segments, uint32_t bytes)
+{
+    struct sw_segment *segment;
+    if (bytes > segments->size) {
+        if (bytes > UINT32_MAX - PAGE) {
+            return NULL;
+        }
+        segment = map((bytes + PAGE - 1) / PAGE * PAGE);
+    } else if (segments->free_first != NULL) {
+        segment = pop(segments);
+    } else {
+        segment = map(segments->size);
+    }
+    if (segment == NULL) {
+        return NULL;
+    }
+    segment->used = 0;
+    segment->mark = 0;
+    segment->next = NULL;
+    segments->taken_count++;
+    segments->takes_count++;
+    segments->taken_bytes += segment->size;
+    sw_account_charge(segments->account, segment->size);
+    return segment;
+}
+
+void sw_segment_give(struct sw_segments *segments, struct sw_segment *segment)
+{
+    SW_ASSERT(segments->taken_count > 0);
+    segments->taken_count--;
+    segments->taken_bytes -= segment->size;
+    sw_account_charge(segments->account, -(int64_t)segment->size);
+    if (segment->size == segments->size) {
+        push(segments, segment);
+    } else {
+        unmap(segment);
+    }
+}
+
+int sw_segments_reserve(struct sw_segments *segments, uint32_t count)
+{
+    while (segments->free_count < count) {
+        struct sw_segment *segment = map(segments->size);
+        if (segment == NULL) {
+            return SW_E_NOMEM;
+        }
+        push(segments, segment);
+    }
+    return SW_OK;
+}
+
+void sw_segments_tick(struct sw_segments *segments)
+{
+    if (++segments->window < SW_SEGMENTS_WINDOW) {
+        return;
+    }
+    // One stays for the next who needs it, as long as anybody does.
+    uint32_t kept = segments->takes_count > 0 ? 1 : 0;
+    segments->excess = segments->free_low > kept ? segments->free_low - kept : 0;
+    segments->window = 0;
+    segments->takes_count = 0;
+    segments->free_low = segments->free_count;
+}
+
+bool sw_segments_trim(struct sw_segments *segments, uint32_t most)
+{
+    for (; most > 0 && segments->excess > 0 && segments->free_count > 0; most--) {
+        unmap(pop(segments));
+        segments->excess--;
+    }
+    return segments->excess > 0 && segments->free_count > 0;
+}
