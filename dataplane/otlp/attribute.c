@@ -12,34 +12,34 @@
 #define TAG_BYTES        SW_PB_TAG(7, SW_PB_LEN)
 #define TAG_STRING_INDEX SW_PB_TAG(8, SW_PB_VARINT)
 
-static void read_member(const struct sw_pb_field *field, struct sw_value *value)
+static void read_member(const struct sw_pb_field *field, struct sw_any *value)
 {
     switch (field->tag) {
     case TAG_STRING:
-        *value = (struct sw_value){.type = SW_VALUE_STRING, .bytes = field->bytes};
+        *value = (struct sw_any){.type = SW_ANY_STRING, .bytes = field->bytes};
         break;
     case TAG_BOOL:
-        *value = (struct sw_value){.type = SW_VALUE_BOOL, .boolean = field->number != 0};
+        *value = (struct sw_any){.type = SW_ANY_BOOL, .boolean = field->number != 0};
         break;
     case TAG_INT:
-        *value = (struct sw_value){.type = SW_VALUE_INT, .integer = (int64_t)field->number};
+        *value = (struct sw_any){.type = SW_ANY_INT, .integer = (int64_t)field->number};
         break;
     case TAG_DOUBLE:
-        *value = (struct sw_value){.type = SW_VALUE_DOUBLE};
+        *value = (struct sw_any){.type = SW_ANY_DOUBLE};
         memcpy(&value->number, &field->number, sizeof(value->number));
         break;
     case TAG_ARRAY:
-        *value = (struct sw_value){.type = SW_VALUE_ARRAY, .bytes = field->bytes};
+        *value = (struct sw_any){.type = SW_ANY_ARRAY, .bytes = field->bytes};
         break;
     case TAG_MAP:
-        *value = (struct sw_value){.type = SW_VALUE_MAP, .bytes = field->bytes};
+        *value = (struct sw_any){.type = SW_ANY_MAP, .bytes = field->bytes};
         break;
     case TAG_BYTES:
-        *value = (struct sw_value){.type = SW_VALUE_BYTES, .bytes = field->bytes};
+        *value = (struct sw_any){.type = SW_ANY_BYTES, .bytes = field->bytes};
         break;
     case TAG_STRING_INDEX:
-        *value = (struct sw_value){
-            .type = SW_VALUE_STRING_INDEX,
+        *value = (struct sw_any){
+            .type = SW_ANY_STRING_INDEX,
             .integer = (int32_t)field->number,
         };
         break;
@@ -48,7 +48,7 @@ static void read_member(const struct sw_pb_field *field, struct sw_value *value)
     }
 }
 
-bool sw_value_read(struct sw_bytes any_value, struct sw_value *value)
+bool sw_any_read(struct sw_bytes any_value, struct sw_any *value)
 {
     struct sw_pb_reader reader;
     struct sw_pb_field field;
@@ -61,14 +61,14 @@ bool sw_value_read(struct sw_bytes any_value, struct sw_value *value)
 
 bool sw_attribute_read(struct sw_bytes key_value, struct sw_attribute *ret_attribute)
 {
-    struct sw_attribute attribute = {.value = {.type = SW_VALUE_EMPTY}};
+    struct sw_attribute attribute = {.value = {.type = SW_ANY_EMPTY}};
     struct sw_pb_reader reader;
     struct sw_pb_field field;
     sw_pb_reader_init(&reader, key_value);
     while (sw_pb_next(&reader, &field)) {
         if (field.tag == TAG_KEY) {
             attribute.key = field.bytes;
-        } else if (field.tag == TAG_VALUE && !sw_value_read(field.bytes, &attribute.value)) {
+        } else if (field.tag == TAG_VALUE && !sw_any_read(field.bytes, &attribute.value)) {
             return false;
         }
     }
@@ -115,7 +115,7 @@ bool sw_attribute_find(
     struct sw_bytes message,
     uint32_t tag,
     struct sw_bytes key,
-    struct sw_value *ret_value
+    struct sw_any *ret_value
 )
 {
     struct sw_pb_reader reader;

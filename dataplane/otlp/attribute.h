@@ -12,22 +12,22 @@
 #define SW_SPAN_ATTRIBUTES     SW_PB_TAG(9, SW_PB_LEN)
 #define SW_EVENT_ATTRIBUTES    SW_PB_TAG(3, SW_PB_LEN)
 #define SW_LINK_ATTRIBUTES     SW_PB_TAG(4, SW_PB_LEN)
-#define SW_KVLIST_VALUES       SW_PB_TAG(1, SW_PB_LEN) /**< of a SW_VALUE_MAP's bytes */
+#define SW_KVLIST_VALUES       SW_PB_TAG(1, SW_PB_LEN) /**< of a SW_ANY_MAP's bytes */
 
-enum sw_value_type {
-    SW_VALUE_EMPTY, /**< legal: no member of the oneof is set */
-    SW_VALUE_STRING,
-    SW_VALUE_BOOL,
-    SW_VALUE_INT,
-    SW_VALUE_DOUBLE,
-    SW_VALUE_ARRAY, /**< bytes: the ArrayValue message */
-    SW_VALUE_MAP,   /**< bytes: the KeyValueList message */
-    SW_VALUE_BYTES,
-    SW_VALUE_STRING_INDEX, /**< profiles only; integer */
+enum sw_any_type {
+    SW_ANY_EMPTY, /**< legal: no member of the oneof is set */
+    SW_ANY_STRING,
+    SW_ANY_BOOL,
+    SW_ANY_INT,
+    SW_ANY_DOUBLE,
+    SW_ANY_ARRAY, /**< bytes: the ArrayValue message */
+    SW_ANY_MAP,   /**< bytes: the KeyValueList message */
+    SW_ANY_BYTES,
+    SW_ANY_STRING_INDEX, /**< profiles only; integer */
 };
 
-struct sw_value {
-    enum sw_value_type type;
+struct sw_any {
+    enum sw_any_type type;
     union {
         struct sw_bytes bytes; /**< STRING, ARRAY, MAP, BYTES */
         int64_t integer;
@@ -39,11 +39,11 @@ struct sw_value {
 /** Reads an AnyValue message into *value. Of several members the last one wins; where none is set *value
  * stays as it is, so that fragments of one value can be read one after the other.
  * @return false when a field cannot be read */
-bool sw_value_read(struct sw_bytes any_value, struct sw_value *value);
+bool sw_any_read(struct sw_bytes any_value, struct sw_any *value);
 
 struct sw_attribute {
     struct sw_bytes key;
-    struct sw_value value;
+    struct sw_any value;
     struct sw_bytes
         whole; /**< the field in its message, tag and length included; NULL outside a list */
 };
@@ -78,7 +78,7 @@ bool sw_attribute_find(
     struct sw_bytes message,
     uint32_t tag,
     struct sw_bytes key,
-    struct sw_value *ret_value
+    struct sw_any *ret_value
 );
 
 /* ---- writing ---- */

@@ -5,7 +5,9 @@
  *   level 0 part: its pieces, concatenated, are complete fields of an Export…ServiceRequest
  *                 (one or many ResourceSpans, tag and length included); what a request body is.
  *   level 1 part: its pieces, concatenated, are the content of ONE ResourceSpans; `head` holds the
- *                 tag and length that go in front. Each piece holds complete fields of it.
+ *                 tag and length that go in front. Each piece holds complete fields of it, but
+ *                 where a scope was cut (sw_batch_split): its tag and length are a piece, its
+ *                 content is the pieces behind, each with complete fields of the ScopeSpans.
  *
  * Concatenating all heads and pieces in order gives a valid request, so merging batches is joining
  * lists and writing one is writev. Nothing is re-encoded; unknown fields stay where they are.

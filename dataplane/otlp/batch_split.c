@@ -140,79 +140,148 @@ static struct sw_buf *scope_head(struct cut *cut, uint32_t len)
     return buf;
 }
 
+/* Where the content of a scope is cut: within which of its ranges, and before which byte of it. */
+struct border {
+    uint32_t range;
+    const uint8_t *at;
+};
+
 /* One side of a scope that is cut at `border`: all fields that are no spans, and the spans before it
  * (front) or from it on. Neighbours become one piece. to NULL: only measures. @return bytes */
 static uint32_t write_side(
     struct cut *cut,
     struct sw_batch *to,
-    struct sw_buf *buf,
-    const struct field *scope,
-    const uint8_t *border,
+    const struct sw_piece *ranges,
+    uint32_t count,
+    const struct border *border,
     bool front
 )
 {
     uint32_t bytes = 0;
-    const uint8_t *run = scope->content;
-    const uint8_t *at = scope->content;
-    for (struct field field; next_field(at, scope->end, &field); at = field.end) {
-        bool wanted = field.tag != TAG_SPANS || (field.at < border) == front;
-        if (wanted) {
-            continue;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t *end = ranges[i].data + ranges[i].len;
+        const uint8_t *run = ranges[i].data;
+        const uint8_t *at = ranges[i].data;
+        for (struct field field; next_field(at, end, &field); at = field.end) {
+            bool before = i != border->range ? i < border->range : field.at < border->at;
+            if (field.tag != TAG_SPANS || before == front) {
+                continue;
+            }
+            bytes += (uint32_t)(field.at - run);
+            if (to != NULL) {
+                add_piece(cut, to, ranges[i].buf, run, field.at);
+            }
+            run = field.end;
         }
-        bytes += (uint32_t)(field.at - run);
+        bytes += (uint32_t)(end - run);
         if (to != NULL) {
-            add_piece(cut, to, buf, run, field.at);
+            add_piece(cut, to, ranges[i].buf, run, end);
         }
-        run = field.end;
     }
-    if (to != NULL) {
-        add_piece(cut, to, buf, run, scope->end);
+    return bytes;
+}
+
+static struct border find_border(const struct sw_piece *ranges, uint32_t count, uint32_t spans)
+{
+    uint32_t seen = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t *end = ranges[i].data + ranges[i].len;
+        const uint8_t *at = ranges[i].data;
+        for (struct field field; next_field(at, end, &field); at = field.end) {
+            if (field.tag == TAG_SPANS && seen++ == spans) {
+                return (struct border){i, field.at};
+            }
+        }
     }
-    return bytes + (uint32_t)(scope->end - run);
+    return (struct border){count, NULL};
 }
 
 /* A scope whose spans go to both sides: `left` of them to the first. */
-static void cut_scope(struct cut *cut, struct sw_buf *buf, const struct field *scope)
+static void cut_scope(struct cut *cut, const struct sw_piece *ranges, uint32_t count)
 {
-    const uint8_t *border = scope->end;
-    uint32_t seen = 0;
-    const uint8_t *at = scope->content;
-    for (struct field field; next_field(at, scope->end, &field); at = field.end) {
-        if (field.tag == TAG_SPANS && seen++ == cut->left) {
-            border = field.at;
-            break;
-        }
-    }
+    struct border border = find_border(ranges, count, cut->left);
     for (unsigned side = 0; side < 2 && !cut->failed; side++) {
         struct sw_batch *to = side == 0 ? cut->first : cut->rest;
-        uint32_t bytes = write_side(cut, NULL, buf, scope, border, side == 0);
+        uint32_t bytes = write_side(cut, NULL, ranges, count, &border, side == 0);
         struct sw_buf *head = scope_head(cut, bytes);
         if (head != NULL) {
             add_piece(cut, to, head, head->data, head->data + head->size);
             sw_buf_unref(head);
-            write_side(cut, to, buf, scope, border, side == 0);
+            write_side(cut, to, ranges, count, &border, side == 0);
         }
     }
 }
 
-/* The content of one ResourceSpans, or a piece of it, with `items` spans of which cut->left go first. */
-static void cut_resource(struct cut *cut, struct sw_buf *buf, const uint8_t *at, const uint8_t *end)
+/* A scope: its tag and length, and its content, which lies right behind them or, if it was cut before, in
+ * ranges of its own. It goes to one side whole or is cut. */
+static void place_scope(
+    struct cut *cut,
+    const struct sw_piece *head,
+    const struct sw_piece *ranges,
+    uint32_t count
+)
 {
-    for (struct field field; next_field(at, end, &field) && !cut->failed; at = field.end) {
-        if (field.tag != TAG_SCOPE_SPANS) {
-            add_piece(cut, cut->first, buf, field.at, field.end);
-            add_piece(cut, cut->rest, buf, field.at, field.end);
-            continue;
+    uint32_t spans = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        spans += count_spans(ranges[i].data, ranges[i].data + ranges[i].len);
+    }
+    if (cut->left > 0 && spans > cut->left) {
+        cut_scope(cut, ranges, count);
+        cut->left = 0;
+        return;
+    }
+    struct sw_batch *to = cut->left > 0 ? cut->first : cut->rest;
+    cut->left -= cut->left > 0 ? spans : 0;
+    if (count == 1 && head->data + head->len == ranges->data && head->buf == ranges->buf) {
+        add_piece(cut, to, head->buf, head->data, ranges->data + ranges->len);
+        return;
+    }
+    add_piece(cut, to, head->buf, head->data, head->data + head->len);
+    for (uint32_t i = 0; i < count; i++) {
+        add_piece(cut, to, ranges[i].buf, ranges[i].data, ranges[i].data + ranges[i].len);
+    }
+}
+
+/* How many of the pieces behind [at, end) are the content of a scope whose tag and length these bytes are;
+ * 0: they are something else. cut_scope lets content fill whole pieces. */
+static uint32_t
+content_pieces(const uint8_t *at, const uint8_t *end, const struct sw_piece *pieces, uint32_t count)
+{
+    uint64_t tag = 0;
+    uint64_t len = 0;
+    if (!read_varint(&at, end, &tag) || tag != TAG_SCOPE_SPANS || !read_varint(&at, end, &len)
+        || at != end) {
+        return 0;
+    }
+    uint32_t used = 0;
+    while (len > 0 && used < count && pieces[used].len <= len) {
+        len -= pieces[used++].len;
+    }
+    return len == 0 ? used : 0;
+}
+
+/* The content of one ResourceSpans, with more spans than go to the first side. */
+static void cut_resource(struct cut *cut, const struct sw_piece *pieces, uint32_t count)
+{
+    for (uint32_t i = 0; i < count && !cut->failed; i++) {
+        struct sw_buf *buf = pieces[i].buf;
+        const uint8_t *at = pieces[i].data;
+        const uint8_t *end = at + pieces[i].len;
+        for (struct field field; next_field(at, end, &field) && !cut->failed; at = field.end) {
+            if (field.tag != TAG_SCOPE_SPANS) {
+                add_piece(cut, cut->first, buf, field.at, field.end);
+                add_piece(cut, cut->rest, buf, field.at, field.end);
+                continue;
+            }
+            struct sw_piece head = {buf, field.at, (uint32_t)(field.content - field.at)};
+            struct sw_piece content = {buf, field.content, (uint32_t)(field.end - field.content)};
+            place_scope(cut, &head, &content, 1);
         }
-        uint32_t spans = count_spans(field.content, field.end);
-        if (cut->left == 0) {
-            add_piece(cut, cut->rest, buf, field.at, field.end);
-        } else if (spans <= cut->left) {
-            add_piece(cut, cut->first, buf, field.at, field.end);
-            cut->left -= spans;
-        } else {
-            cut_scope(cut, buf, &field);
-            cut->left = 0;
+        uint32_t used = content_pieces(at, end, &pieces[i + 1], count - i - 1);
+        if (used > 0) {
+            struct sw_piece head = {buf, at, (uint32_t)(end - at)};
+            place_scope(cut, &head, &pieces[i + 1], used);
+            i += used;
         }
     }
 }
@@ -257,7 +326,9 @@ static void cut_requests(struct cut *cut, const struct sw_piece *piece, uint32_t
         begin(cut, cut->first);
         begin(cut, cut->rest);
         if (!cut->failed) {
-            cut_resource(cut, piece->buf, field.content, field.end);
+            struct sw_piece content = {
+                piece->buf, field.content, (uint32_t)(field.end - field.content)};
+            cut_resource(cut, &content, 1);
             sw_batch_end_part(cut->first, front);
             sw_batch_end_part(cut->rest, spans - front);
         }
@@ -287,9 +358,7 @@ static void cut_part(struct cut *cut, const struct sw_batch *batch, const struct
     uint32_t front = cut->left;
     begin(cut, cut->first);
     begin(cut, cut->rest);
-    for (uint32_t i = 0; i < part->pieces_count && !cut->failed; i++) {
-        cut_resource(cut, pieces[i].buf, pieces[i].data, pieces[i].data + pieces[i].len);
-    }
+    cut_resource(cut, pieces, part->pieces_count);
     if (!cut->failed) {
         sw_batch_end_part(cut->first, front);
         sw_batch_end_part(cut->rest, part->items_count - front);

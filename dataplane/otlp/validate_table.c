@@ -1,6 +1,7 @@
 // Field numbers and types are OTLP 1.x's; names as the Collector's error texts have them.
 #include "dataplane/otlp/validate_internal.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -178,6 +179,47 @@ reader_fault(struct sw_otlp_walk *walk, const struct sw_pb_reader *reader, const
     return fault(walk, at, "%s", sw_pb_error_text(reader->error));
 }
 
+/* Where the message begins in which a field stands, for the text alone: all before the field is valid. */
+__attribute__((cold)) static const uint8_t *
+message_around(const struct sw_otlp_walk *walk, const uint8_t *wanted)
+{
+    enum sw_otlp_message message = SW_OTLP_TRACES_REQUEST;
+    const uint8_t *begin = walk->begin;
+    struct sw_pb_reader reader = {.at = begin, .end = wanted};
+    // A field that reaches beyond the wanted one is the message around it.
+    while (reader.at < wanted) {
+        uint32_t tag = sw_pb_tag(&reader);
+        if ((tag & 7) != SW_PB_LEN) {
+            sw_pb_skip(&reader, tag);
+            continue;
+        }
+        uint64_t size = sw_pb_varint(&reader);
+        if (size > sw_pb_left(&reader)) {
+            message = find_field(message, tag >> 3)->message;
+            begin = reader.at;
+        } else {
+            reader.at += size;
+        }
+    }
+    return begin;
+}
+
+/* A field number that is none, in the Collector's words: the position is the one behind the tag. */
+__attribute__((cold)) static const uint8_t *
+illegal_field(struct sw_otlp_walk *walk, const uint8_t *at, const uint8_t *end)
+{
+    struct sw_pb_reader reader = {.at = at, .end = end};
+    uint64_t tag = sw_pb_varint(&reader);
+    return fault(
+        walk,
+        at,
+        "proto: Link: illegal field=%d (tag=%" PRIu64 ", pos=%zu)",
+        (int32_t)(tag >> 3),
+        tag,
+        (size_t)(reader.at - message_around(walk, at))
+    );
+}
+
 const uint8_t *sw_otlp_check_field(
     struct sw_otlp_walk *walk,
     enum sw_otlp_message message,
@@ -187,15 +229,8 @@ const uint8_t *sw_otlp_check_field(
 {
     struct sw_pb_reader reader = {.at = at, .end = end};
     uint32_t tag = sw_pb_tag(&reader);
-    if (reader.error == SW_PB_ILLEGAL_FIELD || reader.at - at > 5) {
-        return fault(
-            walk,
-            at,
-            "proto: Link: illegal field=%u (tag=%u, pos=%zu)",
-            tag >> 3,
-            tag,
-            reader.at - at
-        );
+    if (reader.error == SW_PB_ILLEGAL_FIELD || (reader.error == SW_PB_OK && reader.at - at > 5)) {
+        return illegal_field(walk, at, end);
     }
     if (reader.error != SW_PB_OK) {
         return reader_fault(walk, &reader, at);
@@ -213,10 +248,10 @@ const uint8_t *sw_otlp_check_field(
         return reader_fault(walk, &reader, at);
     }
     if (field->kind == SW_OTLP_TRACE_ID && content.size != 0 && content.size != 16) {
-        return fault(walk, at, "invalid length for TraceID");
+        return fault(walk, at, "unmarshal: invalid TraceID length");
     }
     if (field->kind == SW_OTLP_SPAN_ID && content.size != 0 && content.size != 8) {
-        return fault(walk, at, "invalid length for SpanID");
+        return fault(walk, at, "unmarshal: invalid SpanID length");
     }
     if (field->kind == SW_OTLP_MESSAGE) {
         if (walk->depth >= SW_OTLP_DEPTH_MAX) {

@@ -317,7 +317,7 @@ static uint64_t walk(struct sw_bytes request, enum touch touch)
     struct sw_otlp_iter resources, scopes, spans;
     struct sw_pb_field resource_spans, scope_spans, span;
     struct sw_span_view view;
-    struct sw_value value;
+    struct sw_any value;
     sw_otlp_resources_init(&resources, request);
     while (sw_otlp_next(&resources, &resource_spans)) {
         sw_otlp_scopes_init(&scopes, resource_spans.bytes);

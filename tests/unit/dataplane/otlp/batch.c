@@ -240,6 +240,34 @@ static void test_cut_anywhere_both_sides_together_say_the_same(void **state)
     }
 }
 
+static void test_cut_again_and_again_all_sides_together_say_the_same(void **state)
+{
+    static struct reading whole;
+    static struct reading slices;
+    struct sw_rand rand;
+    sw_rand_init(&rand, 43);
+    for (unsigned round = 0; round < 200; round++) {
+        struct sw_account account = {0};
+        struct sw_batch *batch = random_batch(&rand, &account);
+        whole.len = whole.spans = 0;
+        read_batch(&whole, batch);
+        uint32_t most = 1 + (uint32_t)sw_rand_below(&rand, 4);
+        slices.len = slices.spans = 0;
+        while (batch->items_count > most) {
+            struct sw_batch *first;
+            assert_int_equal(sw_batch_split(batch, most, &account, &first), 0);
+            assert_int_equal(first->items_count, most);
+            read_batch(&slices, first);
+            sw_batch_free(first);
+        }
+        read_batch(&slices, batch);
+        assert_int_equal(slices.len, whole.len);
+        assert_memory_equal(slices.text, whole.text, whole.len);
+        sw_batch_free(batch);
+        assert_int_equal(sw_account_charged(&account), 0);
+    }
+}
+
 static void test_failing_allocation_leaves_the_batch_whole(void **state)
 {
     static struct reading whole;
@@ -329,6 +357,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cut_anywhere_both_sides_together_say_the_same),
+        cmocka_unit_test(test_cut_again_and_again_all_sides_together_say_the_same),
         cmocka_unit_test(test_failing_allocation_leaves_the_batch_whole),
         cmocka_unit_test(test_merge_share_detach_and_cursor_agree),
     };
