@@ -44,6 +44,7 @@ struct sw_grpc_reader {
     struct sw_account *account;
     struct sw_http_budget *budget;
     uint32_t limit;      /**< most bytes of a message */
+    int err;             /**< why it takes no more, else 0 */
     int64_t taken_bytes; /**< from the budget */
 };
 

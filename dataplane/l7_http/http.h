@@ -42,7 +42,8 @@ bool sw_http_text_next(struct sw_http_text *rest, struct sw_http_text *ret_eleme
 struct sw_http_out {
     int (*copy)(void *ctx, const void *data, size_t size);
     int (*ref)(void *ctx, struct sw_buf *buf, const void *data, size_t size);
-    /** True: produce no more body bytes for now (small things still pass). May be NULL: never. */
+    /** True: no more body bytes for now. An HTTP/2 session then holds back everything, so that what a
+     * peer provokes and does not read is counted. May be NULL: never. */
     bool (*full)(void *ctx);
     void *ctx;
 };
@@ -59,7 +60,7 @@ struct sw_http_body {
     uint8_t head_sent; /**< set by the sender, 0 at the start */
     uint64_t bytes;    /**< of the pieces together: how many are still to be pulled */
     /** The next range, at least one and at most `most` bytes. Called while bytes > 0 only.
-     * @return false: cannot go on (the message is reset) */
+     * @return false: cannot go on (a message that is cut short costs its connection) */
     bool (*next)(struct sw_http_body *body, uint32_t most, struct sw_piece *ret_piece);
 };
 

@@ -48,6 +48,7 @@ enum sw_http1_event {
 struct sw_http1 {
     bool client;
     uint8_t state;
+    uint8_t version_major; /**< 1, or 2 for `preface` */
     uint8_t version_minor; /**< HTTP/1.<minor> */
     bool chunked;
     bool keep_alive;       /**< the connection may be used again after this message */
@@ -63,19 +64,21 @@ struct sw_http1 {
     uint64_t body_bytes;        /**< handed out so far */
     int64_t excess;             /**< chunk framing beyond the body, bounded */
     struct sw_buf *head;        /**< request line and headers as they came; charged */
-    uint32_t scanned;           /**< of head: searched for its end so far */
+    uint32_t scanned;           /**< of head: where the line in progress begins */
     uint32_t line_bytes;        /**< of the chunk line or trailers in progress */
+    uint8_t digits_count;       /**< of the chunk size in progress */
+    bool blank_seen;            /**< behind those digits */
     struct sw_http_text method; /**< server */
     struct sw_http_text target; /**< server: as it stands in the request line */
     unsigned status;            /**< client: of the response; FAIL: what to answer */
-    const char *why;            /**< FAIL: Go's text behind the status line, may be NULL */
-    struct sw_http_text host;
+    const char *why;          /**< FAIL: Go's text, may be NULL. Before HEAD: what stands behind the
+                                 * status; after it: the error of reading the body */
+    struct sw_http_text host; /**< of the first Host header */
     struct sw_http1_header *headers;
     uint32_t headers_count;
     uint32_t headers_capacity;
     struct sw_account *account;
     struct sw_http_text body; /**< BODY: borrowed from the bytes fed */
-    char line[20];            /**< chunk size digits in progress */
 };
 
 void sw_http1_init(struct sw_http1 *http, bool client, struct sw_account *account);
@@ -89,7 +92,7 @@ enum sw_http1_event
 sw_http1_feed(struct sw_http1 *http, const uint8_t *data, size_t size, size_t *ret_taken);
 
 /** The peer has ended its side. @return END (client: body until close), MORE (between messages: fine),
- * or FAIL (inside of one: "unexpected EOF") */
+ * or FAIL (inside of one: "unexpected EOF"; inside of a request's head `why` is NULL, as Go says no more) */
 enum sw_http1_event sw_http1_eof(struct sw_http1 *http);
 
 /** After END: ready for the next message. Spans of the last one are gone. */

@@ -1,7 +1,7 @@
 /* HTTP/2 over nghttp2: bytes in, events and bytes out, no I/O, server and client.
  *
  * One session belongs to one connection and to one core. Events come from inside sw_h2_recv and
- * sw_h2_send only (on_close also from sw_h2_free). In an event everything may be called except
+ * sw_h2_send only (on_close also from sw_h2_free, on_done from a timer). In an event everything may be called except
  * sw_h2_free; what was queued there goes out when the call that caused the event ends.
  *
  *   server:  on_begin → on_header* → on_headers(REQUEST) → on_data* → on_end      … on_close
@@ -54,7 +54,7 @@ struct sw_h2_header {
     bool fixed;
 };
 #define SW_H2_FIXED(name, value)                                                                   \
-    ((struct sw_h2_header){SW_HTTP_TEXT(name), SW_HTTP_TEXT(value), true})
+    ((struct sw_h2_header){{(name), sizeof(name) - 1}, {(value), sizeof(value) - 1}, true})
 
 /** Those that a side does not need may be NULL. `stream` is what the owner tied to the stream. */
 struct sw_h2_events {
@@ -82,6 +82,9 @@ struct sw_h2_events {
     void (*on_settings)(void *owner);
     /** The answer to sw_h2_ping. */
     void (*on_ping_ack)(void *owner, const uint8_t data[8]);
+    /** The peer did not answer the PING of sw_h2_goaway in time, and nothing is left to wait for (or
+     * writing failed): close. From a timer; here sw_h2_free is legal. */
+    void (*on_done)(void *owner);
 };
 
 struct sw_h2_options {
@@ -92,7 +95,9 @@ struct sw_h2_options {
      * it up and the budget has room. 0: SW_H2_CONNECTION_WINDOW_MAX */
     uint32_t connection_window_bytes_max;
     uint32_t header_list_bytes_max; /**< of one block; 0: SW_H2_HEADER_LIST_MAX */
-    struct sw_http_budget *budget;  /**< the connection's window is taken from it; may be NULL */
+    /** The connection's window is charged to it; may be NULL. The 64 KiB that every connection begins
+     * with are charged even past the limit. */
+    struct sw_http_budget *budget;
     /** Server, grpc-go's enforcement: PINGs closer than this are strikes. 0: 5 min. */
     int64_t ping_min_ns;
     bool ping_without_stream; /**< PINGs without open streams are no strikes */
