@@ -57,10 +57,12 @@ int sw_balance_new(
     balance->pipeline = sw_strdup(pipeline);
     balance->exporters = sw_zalloc(exporters_count * sizeof(char *));
     balance->books = sw_aligned_alloc(64, cores_count * sizeof(struct sw_books));
+    if (balance->books != NULL) { // before anything can go wrong: free looks into them
+        memset(balance->books, 0, cores_count * sizeof(struct sw_books));
+    }
     if (balance->pipeline == NULL || balance->exporters == NULL || balance->books == NULL) {
         goto fail;
     }
-    memset(balance->books, 0, cores_count * sizeof(struct sw_books));
     for (unsigned i = 0; i < exporters_count; i++) {
         balance->exporters[i] = sw_strdup(exporters[i]);
         if (balance->exporters[i] == NULL) {

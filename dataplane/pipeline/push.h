@@ -25,6 +25,9 @@ struct sw_push_call {
 struct sw_push_ops {
     /** Once, on the core, after everything is wired: connect, arm timers. May be NULL. */
     SW_CHECKED int (*open)(struct sw_push *push);
+    /** Sees to it that the layer's own part of the next start needs no memory, for owners that would
+     * rather wait than lose. NULL: it needs none. @return 0 or SW_E_NOMEM */
+    SW_CHECKED int (*reserve)(struct sw_push *push);
     /** Begins the call; done follows exactly once, from inside or later. */
     void (*start)(struct sw_push *push, struct sw_push_call *call);
     /** Ends a call that was started and is not done: done is called from inside, with err (a
@@ -58,6 +61,11 @@ static inline void sw_push_cancel(struct sw_push *push, struct sw_push_call *cal
 static inline void sw_push_stop(struct sw_push *push, bool keep_retrying)
 {
     push->ops->stop(push, keep_retrying);
+}
+
+SW_CHECKED static inline int sw_push_reserve(struct sw_push *push)
+{
+    return push->ops->reserve != NULL ? push->ops->reserve(push) : SW_OK;
 }
 
 SW_CHECKED static inline int sw_push_open(struct sw_push *push)
