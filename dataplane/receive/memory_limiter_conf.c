@@ -1,5 +1,7 @@
 #include "dataplane/receive/memory_limiter_conf.h"
 
+#include "dataplane/receive/memory_limiter.h"
+
 #define GO_NOTE "spanweir has no garbage collector"
 
 // clang-format off
@@ -119,4 +121,5 @@ const struct sw_component sw_memory_limiter = {
     .stability = "beta",
     .module = "dataplane/receive",
     .help = "refuses data while memory is above the soft limit",
+    .ops = &sw_memory_limiter_class,
 };

@@ -62,8 +62,8 @@ typedef __typeof__(((struct sw_otlp_receiver_conf *)0)->protocols) protocols_con
 // clang-format off
 static const struct sw_field protocols_fields[] = {
     SW_OPTIONAL("grpc", protocols_conf, grpc, sw_grpc_server_fields, "OTLP over gRPC",
-                .presets = grpc_presets, .check = sw_grpc_server_check),
-    SW_OPTIONAL("http", protocols_conf, http, http_fields, "OTLP over HTTP",
+                .presets = grpc_presets, .flags = SW_FIELD_BARE, .check = sw_grpc_server_check),
+    SW_OPTIONAL("http", protocols_conf, http, http_fields, "OTLP over HTTP", .flags = SW_FIELD_BARE,
                 .check = http_check),
     SW_FIELD_END,
 };
