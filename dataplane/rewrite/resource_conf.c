@@ -1,5 +1,7 @@
 #include "dataplane/rewrite/resource_conf.h"
 
+#include "dataplane/rewrite/resource.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -24,7 +26,7 @@ static const struct sw_field action_fields[] = {
               "insert, update, upsert, delete, hash, extract or convert"),
     SW_VALUE("value", struct sw_resource_action_conf, value, "the value: scalar, list or map"),
     SW_VALUE("default_value", struct sw_resource_action_conf, default_value,
-             "used when the source is missing", .support = SW_NOT_YET),
+             "used when the source is missing"),
     SW_STRING("from_attribute", struct sw_resource_action_conf, from_attribute, NULL,
               "the value is that of another resource attribute"),
     SW_STRING("from_context", struct sw_resource_action_conf, from_context, NULL,
@@ -68,24 +70,22 @@ static void source_check(const struct sw_resource_action_conf *conf, struct sw_c
     int sources_count = (conf->value.kind != SW_VALUE_NULL) + given(conf->from_attribute)
                         + given(conf->from_context);
     if (needs_source(conf->action) && sources_count == 0
-        && conf->default_value.kind == SW_VALUE_NULL && !check->given(check, "value")) {
-        // A reference to an unset variable makes a null value of a written key: the Collector
-        // refuses the start, not the load (recorded: expansion/unset-whole is accepted).
+        && conf->default_value.kind == SW_VALUE_NULL) {
         sw_complain(
             check,
-            SW_COMPLAINT_ERROR,
+            SW_COMPLAINT_BUILD,
             NULL,
             "either field \"value\", \"from_attribute\", \"from_context\", or \"default_value\" "
             "must be specified"
         );
     }
     if (sources_count > 1) {
-        sw_complain(check, SW_COMPLAINT_ERROR, NULL, "multiple value sources are set");
+        sw_complain(check, SW_COMPLAINT_BUILD, NULL, "multiple value sources are set");
     }
     if (given(conf->pattern) && !takes_pattern(conf->action)) {
         sw_complain(
             check,
-            SW_COMPLAINT_ERROR,
+            SW_COMPLAINT_BUILD,
             "pattern",
             "must not be specified for action \"%s\"",
             conf->action_text
@@ -94,7 +94,7 @@ static void source_check(const struct sw_resource_action_conf *conf, struct sw_c
     if (given(conf->converted_type) && conf->action != SW_RESOURCE_CONVERT) {
         sw_complain(
             check,
-            SW_COMPLAINT_ERROR,
+            SW_COMPLAINT_BUILD,
             "converted_type",
             "must not be specified for action \"%s\"",
             conf->action_text
@@ -108,24 +108,24 @@ static void action_check(void *section, struct sw_check *check)
     int action = sw_word_index(action_words, conf->action_text, true);
     if (action <= SW_RESOURCE_NONE) {
         sw_complain(
-            check, SW_COMPLAINT_ERROR, "action", "unsupported action \"%s\"", conf->action_text
+            check, SW_COMPLAINT_BUILD, "action", "unsupported action \"%s\"", conf->action_text
         );
         return;
     }
     conf->action = action;
     bool key_or_pattern = action == SW_RESOURCE_DELETE || action == SW_RESOURCE_HASH;
     if (!given(conf->key) && !(key_or_pattern && given(conf->pattern))) {
-        sw_complain(check, SW_COMPLAINT_ERROR, "key", "missing required field \"key\"");
+        sw_complain(check, SW_COMPLAINT_BUILD, "key", "missing required field \"key\"");
     }
     source_check(conf, check);
     if (action == SW_RESOURCE_EXTRACT && !given(conf->pattern)) {
-        sw_complain(check, SW_COMPLAINT_ERROR, "pattern", "extract needs a pattern");
+        sw_complain(check, SW_COMPLAINT_BUILD, "pattern", "extract needs a pattern");
     }
     static const char *const types[] = {"int", "double", "string", NULL};
     if (action == SW_RESOURCE_CONVERT && sw_word_index(types, conf->converted_type, false) < 0) {
         sw_complain(
             check,
-            SW_COMPLAINT_ERROR,
+            SW_COMPLAINT_BUILD,
             "converted_type",
             "\"%s\" is none of int, double, string",
             conf->converted_type
@@ -157,4 +157,5 @@ const struct sw_component sw_resource = {
     .stability = "beta",
     .module = "dataplane/rewrite",
     .help = "changes attributes of resources",
+    .ops = &sw_resource_class,
 };
