@@ -240,6 +240,11 @@ static void pump(struct queue *queue)
             break;
         }
         struct consumer *consumer = consumer_take(queue);
+        if (consumer != NULL && sw_push_reserve(queue->push) != SW_OK) {
+            consumer->next = queue->idle;
+            queue->idle = consumer;
+            consumer = NULL;
+        }
         if (consumer == NULL) {
             // Nobody may be at work who would come by here: look again soon.
             struct sw_core *core = queue->stage.core;

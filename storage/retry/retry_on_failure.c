@@ -1,7 +1,10 @@
 #include "storage/retry/retry_on_failure.h"
 
+#include "dataplane/base/event.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/l7_http/grpc.h"
 
+#include <stdio.h>
 #include <string.h>
 
 // A copy goes on in the next turn after so many bytes (well below 1 ms, page faults included).
@@ -34,6 +37,7 @@ struct repeat {
 struct retry {
     struct sw_push push;
     struct sw_push *next;
+    const char *id;
     const struct sw_retry_on_failure_conf *conf; // NULL: off
     uint64_t timeout_ns;
     struct sw_account *account;
@@ -42,6 +46,13 @@ struct retry {
     struct repeat *spare;
     uint32_t spare_count;
     bool stopping;
+};
+
+static const struct sw_event_kind will_retry = {
+    .level = SW_EVENT_INFO,
+    .message = "Exporting failed. Will retry the request after interval.",
+    .component_kind = "exporter",
+    .text_key = "error",
 };
 
 /* ---- states ---- */
@@ -69,23 +80,35 @@ static void repeat_free(struct repeat *repeat)
     retry->spare_count++;
 }
 
-// What the Collector puts in front of the error's text, by fmt.Errorf.
-static void prefix(struct sw_outcome *outcome, const char *words)
+static const char *text_of(const struct sw_outcome *outcome, int *ret_len)
 {
     const char *text = sw_err_text(outcome->err);
-    size_t len = strlen(text);
+    *ret_len = (int)strlen(text);
     if (outcome->text != NULL) {
         text = (const char *)outcome->text->data;
-        len = outcome->text->size;
+        *ret_len = (int)outcome->text->size;
     }
-    size_t words_len = strlen(words);
-    struct sw_buf *joined = sw_buf_new(NULL, (uint32_t)(words_len + len));
+    return text;
+}
+
+/* What the Collector puts in front of the error, by fmt.Errorf. A bare gRPC status, whose text is its
+ * message alone, is spelt out as Go prints it; permanent and throttled ones are already. */
+static void prefix(struct sw_outcome *outcome, const char *words)
+{
+    int len = 0;
+    const char *text = text_of(outcome, &len);
+    bool bare = outcome->grpc_code != 0 && !outcome->permanent && outcome->retry_after_ns == 0;
+    const char *name = bare ? sw_grpc_code_name(outcome->grpc_code) : NULL;
+    const char *before = name != NULL ? "rpc error: code = " : "";
+    const char *between = name != NULL ? " desc = " : "";
+    name = name != NULL ? name : "";
+    size_t size = strlen(words) + strlen(before) + strlen(name) + strlen(between) + (size_t)len + 1;
+    struct sw_buf *joined = sw_buf_new(NULL, (uint32_t)size);
     if (joined == NULL) {
         return; // the plain text must do
     }
-    memcpy(joined->data, words, words_len);
-    memcpy(joined->data + words_len, text, len);
-    joined->size = (uint32_t)(words_len + len);
+    snprintf((char *)joined->data, size, "%s%s%s%s%.*s", words, before, name, between, len, text);
+    joined->size = (uint32_t)size - 1;
     sw_buf_unref(outcome->text);
     outcome->text = joined;
 }
@@ -259,11 +282,31 @@ static void attempted(struct sw_push_call *inner, struct sw_outcome *outcome)
         finish(repeat, outcome);
         return;
     }
+    int len = 0;
+    const char *text = text_of(outcome, &len);
+    struct sw_core *core = retry->push.core;
+    sw_event_leave(
+        core->events, &will_retry, retry->id, NULL, core->wall_ns, 0, text, (uint32_t)len
+    );
     repeat->last = *outcome;
     wait(repeat, delay_ns);
 }
 
 /* ---- the layer ---- */
+
+static int retry_reserve(struct sw_push *push)
+{
+    struct retry *retry = (struct retry *)push;
+    if (retry->spare == NULL) {
+        retry->spare = sw_zalloc(sizeof(*retry->spare));
+        if (retry->spare == NULL) {
+            return SW_E_NOMEM;
+        }
+        retry->spare_count = 1;
+    }
+    // An attempt that finds no memory is made again; without repetitions it has to be there too.
+    return sw_push_reserve(retry->next);
+}
 
 static void retry_start(struct sw_push *push, struct sw_push_call *call)
 {
@@ -351,6 +394,7 @@ static void retry_free(struct sw_push *push)
 
 static const struct sw_push_ops retry_ops = {
     .open = retry_open,
+    .reserve = retry_reserve,
     .start = retry_start,
     .cancel = retry_cancel,
     .stop = retry_stop,
@@ -360,6 +404,7 @@ static const struct sw_push_ops retry_ops = {
 
 int sw_retry_new(
     struct sw_core *core,
+    const char *id,
     const struct sw_retry_on_failure_conf *conf,
     uint64_t timeout_ns,
     struct sw_account *account,
@@ -373,6 +418,7 @@ int sw_retry_new(
     }
     retry->push = (struct sw_push){.ops = &retry_ops, .core = core};
     retry->next = next;
+    retry->id = id;
     retry->conf = conf != NULL && conf->enabled ? conf : NULL;
     retry->timeout_ns = timeout_ns;
     retry->account = account;

@@ -12,6 +12,7 @@
 
 /** One on each core.
  *
+ * @param id          component ID, for events; lives as long as the retry
  * @param conf        NULL or not enabled: the first failure is final
  * @param timeout_ns  limit of an attempt; 0: none
  * @param next        makes the attempts; taken over on success
@@ -19,6 +20,7 @@
  */
 SW_CHECKED int sw_retry_new(
     struct sw_core *core,
+    const char *id,
     const struct sw_retry_on_failure_conf *conf,
     uint64_t timeout_ns,
     struct sw_account *account,

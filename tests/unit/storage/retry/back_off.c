@@ -28,7 +28,10 @@ static void rig_open(const struct sw_retry_on_failure_conf *conf, uint64_t timeo
     bench_push_init(&rig.push, &rig.core);
     rig.conf = *conf;
     assert_int_equal(
-        sw_retry_new(&rig.core, &rig.conf, timeout_ns, &rig.account, &rig.push.push, &rig.retry), 0
+        sw_retry_new(
+            &rig.core, "otlp", &rig.conf, timeout_ns, &rig.account, &rig.push.push, &rig.retry
+        ),
+        0
     );
 }
 
@@ -172,6 +175,7 @@ static void test_a_hint_beyond_the_budget_ends_it_at_once(void **state)
     refuse(14, 60 * SW_NS_PER_S);
     assert_int_equal(request.done_count, 1);
     assert_int_equal(request.grpc_code, 14);
+    // The text of a throttled error is spelt out by whoever made it.
     assert_string_equal(request.text, "no more retries left: try later");
     rig_close();
 }
@@ -244,7 +248,9 @@ static void test_shutdown_ends_waits_and_allows_no_further_ones(void **state)
     assert_int_equal(waiting.done_count, 1);
     assert_int_equal(waiting.err, SW_E_SHUTDOWN);
     assert_int_equal(waiting.grpc_code, 14);
-    assert_string_equal(waiting.text, "interrupted due to shutdown: try later");
+    assert_string_equal(
+        waiting.text, "interrupted due to shutdown: rpc error: code = Unavailable desc = try later"
+    );
     assert_int_equal(under_way.done_count, 0);
     refuse(14, 0);
     assert_int_equal(under_way.err, SW_E_SHUTDOWN);
