@@ -1,5 +1,7 @@
 #include "dataplane/send/debug_exporter_conf.h"
 
+#include "dataplane/send/debug_exporter.h"
+
 static const char *const verbosity_words[] = {"Basic", "Normal", "Detailed", NULL};
 
 // clang-format off
@@ -18,7 +20,7 @@ static const struct sw_field exporter_fields[] = {
     SW_STRING("loglevel", struct sw_debug_exporter_conf, loglevel, NULL,
               "of the `logging` exporter: debug, info, warn or error",
               .flags = SW_FIELD_OLD | SW_FIELD_OMIT, .note = "use verbosity"),
-    SW_SENDING_QUEUE(struct sw_debug_exporter_conf, sending_queue),
+    SW_SENDING_QUEUE(struct sw_debug_exporter_conf, sending_queue, .flags = SW_FIELD_BARE),
     SW_FIELD_END,
 };
 // clang-format on
@@ -77,6 +79,14 @@ static void exporter_check(void *section, struct sw_check *check)
             "must not be empty when use_internal_logger is false"
         );
     }
+    if (!conf->use_internal_logger) {
+        sw_complain(
+            check,
+            SW_COMPLAINT_AT_START,
+            "use_internal_logger",
+            "false is not supported yet, the output goes to the log"
+        );
+    }
 }
 
 static const char *const old_types[] = {"logging", NULL};
@@ -94,4 +104,5 @@ const struct sw_component sw_debug_exporter = {
     .module = "dataplane/send",
     .help = "writes what it gets to the log",
     .queue_offset = offsetof(struct sw_debug_exporter_conf, sending_queue),
+    .ops = &sw_debug_exporter_class,
 };

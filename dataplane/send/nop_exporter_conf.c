@@ -1,5 +1,7 @@
 #include "dataplane/send/nop_exporter_conf.h"
 
+#include "dataplane/send/nop_exporter.h"
+
 static const struct sw_field exporter_fields[] = {SW_FIELD_END};
 
 const struct sw_component sw_nop_exporter = {
@@ -12,4 +14,5 @@ const struct sw_component sw_nop_exporter = {
     .stability = "beta",
     .module = "dataplane/send",
     .help = "takes everything and does nothing",
+    .ops = &sw_nop_exporter_class,
 };

@@ -1,5 +1,7 @@
 #include "dataplane/send/otlp_exporter_conf.h"
 
+#include "dataplane/send/otlp_exporter.h"
+
 static const struct sw_preset client_presets[] = {
     {"compression", "gzip"},
     {"write_buffer_size", "524288"},
@@ -13,7 +15,7 @@ static const struct sw_field exporter_fields[] = {
     SW_DURATION("timeout", struct sw_otlp_exporter_conf, timeout_ns, "5s",
                 "limit of one attempt; 0 is unlimited"),
     SW_RETRY_ON_FAILURE(struct sw_otlp_exporter_conf, retry_on_failure),
-    SW_SENDING_QUEUE(struct sw_otlp_exporter_conf, sending_queue, .flags = SW_FIELD_ON),
+    SW_SENDING_QUEUE(struct sw_otlp_exporter_conf, sending_queue, .flags = SW_FIELD_ON | SW_FIELD_BARE),
     SW_FIELD_END,
 };
 // clang-format on
@@ -47,4 +49,5 @@ const struct sw_component sw_otlp_exporter = {
     .queue_offset = offsetof(struct sw_otlp_exporter_conf, sending_queue),
     .retry_offset = offsetof(struct sw_otlp_exporter_conf, retry_on_failure),
     .timeout_offset = offsetof(struct sw_otlp_exporter_conf, timeout_ns),
+    .ops = &sw_otlp_exporter_class,
 };

@@ -1,5 +1,7 @@
 #include "dataplane/send/otlphttp_exporter_conf.h"
 
+#include "dataplane/send/otlphttp_exporter.h"
+
 static const char *const encoding_words[] = {"proto", "json", NULL};
 
 static const struct sw_preset client_presets[] = {
@@ -25,7 +27,7 @@ static const struct sw_field exporter_fields[] = {
     SW_ENUM("encoding", struct sw_otlphttp_exporter_conf, encoding, encoding_words, "proto",
             "proto or json"),
     SW_RETRY_ON_FAILURE(struct sw_otlphttp_exporter_conf, retry_on_failure),
-    SW_SENDING_QUEUE(struct sw_otlphttp_exporter_conf, sending_queue, .flags = SW_FIELD_ON),
+    SW_SENDING_QUEUE(struct sw_otlphttp_exporter_conf, sending_queue, .flags = SW_FIELD_ON | SW_FIELD_BARE),
     SW_FIELD_END,
 };
 // clang-format on
@@ -90,4 +92,5 @@ const struct sw_component sw_otlphttp_exporter = {
     .queue_offset = offsetof(struct sw_otlphttp_exporter_conf, sending_queue),
     .retry_offset = offsetof(struct sw_otlphttp_exporter_conf, retry_on_failure),
     .timeout_offset = offsetof(struct sw_otlphttp_exporter_conf, client.timeout_ns),
+    .ops = &sw_otlphttp_exporter_class,
 };
