@@ -63,4 +63,15 @@ void sw_appliance_free(struct sw_appliance *appliance);
 const struct sw_appliance_view *
 sw_appliance_find(const struct sw_appliance *appliance, const char *kind, const char *id);
 
+/** A setting as the reference page shows it. */
+struct sw_appliance_setting {
+    const char *name;   /**< "drain.notice": notice in the group drain */
+    const char *type;   /**< "integer", "word", "duration", … */
+    const char *preset; /**< default as it would be written; NULL: none, help says more */
+    const char *help;
+};
+
+/** The settings in reading order. @return false behind the last one */
+bool sw_appliance_setting(size_t index, struct sw_appliance_setting *ret_setting);
+
 #endif

@@ -17,8 +17,9 @@ struct sw_mark {
 
 struct sw_conf_error {
     enum sw_complaint complaint;
-    struct sw_mark mark;
-    char *path; /**< "exporters::otlp_grpc::timeout"; "" when it has none */
+    bool refused;        /**< it refuses for the purpose of the load; otherwise it is a warning */
+    struct sw_mark mark; /**< its source is the error's own */
+    char *path;          /**< "exporters::otlp_grpc::timeout"; "" when it has none */
     char *text;
 };
 
@@ -40,8 +41,9 @@ void sw_conf_errors_fini(struct sw_conf_errors *errors);
 int sw_conf_error_format(const struct sw_conf_error *error, char *text, size_t size);
 
 enum sw_conf_purpose {
+    SW_CONF_PRINT,    /**< SW_COMPLAINT_BUILD and SW_COMPLAINT_AT_START are warnings */
     SW_CONF_VALIDATE, /**< SW_COMPLAINT_AT_START is a warning */
-    SW_CONF_START,    /**< … refuses */
+    SW_CONF_START,    /**< both refuse */
 };
 
 /** The world a load reads from; NULL members: the process's environment and files. */
@@ -61,7 +63,8 @@ struct sw_conf_args {
     const char *const *gates; /**< --feature-gates values (a,+b,-c) in order */
     size_t gates_count;
     enum sw_conf_purpose purpose;
-    bool strict; /**< older spellings are refused */
+    bool strict;        /**< older spellings are refused */
+    bool print_invalid; /**< SW_CONF_PRINT: what decodes but breaks a rule is a warning */
     struct sw_conf_world world;
 };
 

@@ -28,7 +28,7 @@ enum sw_metrics_level {
 
 /** A Prometheus page of our own metrics. */
 struct sw_pull_reader_conf {
-    const char *host;
+    const char *host; /**< name or address without brackets; "": all addresses */
     uint16_t port;
     bool without_scope_info;
     bool without_type_suffix; /**< both true: bare names; otherwise _total and unit suffixes */
@@ -80,6 +80,8 @@ struct sw_service_conf {
             struct sw_list readers; /**< struct sw_reader_conf; with level none: not used */
             struct sw_value views;
             const char *address; /**< older spelling; the loader has made a reader of it */
+            /** What readers holds when none is written: the page at `address`, or the usual one. */
+            struct sw_reader_conf default_reader;
         } metrics;
         struct {
             int level; /**< 0 none, 1 basic */
@@ -88,8 +90,7 @@ struct sw_service_conf {
             struct sw_value sampler;
             struct sw_value limits;
         } traces;
-        /** Map of attributes of our own telemetry: scalars, null removes a default one. The loader
-         * has turned the declarative form (attributes: [{name, value}]) into this one. */
+        /** Map of attributes of our own telemetry: scalars, null removes a default one. */
         struct sw_value resource;
     } telemetry;
 };

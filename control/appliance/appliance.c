@@ -1,0 +1,576 @@
+// The appliance file: libconfig's tree into our struct, every setting known by name. The only home of
+// libconfig.
+#include "control/appliance/appliance.h"
+
+#include "dataplane/base/assert.h"
+#include "dataplane/base/mem.h"
+
+#include <libconfig.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEPTH_MAX 16
+
+/* Memory of one file, freed together. */
+struct block {
+    struct block *next;
+    max_align_t data[];
+};
+
+struct sw_appliance_load {
+    struct block *blocks;
+};
+
+struct reader {
+    struct sw_appliance *appliance;
+    const char *name; /**< of the file, in errors */
+    char *error;
+    size_t error_size;
+    int err; /**< the first failure, sticky */
+};
+
+static void *take(struct reader *reader, size_t count, size_t size)
+{
+    struct block *block =
+        count > SIZE_MAX / 2 / (size + 1) ? NULL : sw_zalloc(sizeof(*block) + count * size + 1);
+    if (block == NULL) {
+        reader->err = SW_E_NOMEM;
+        snprintf(reader->error, reader->error_size, "%s: out of memory", reader->name);
+        return NULL;
+    }
+    block->next = reader->appliance->load->blocks;
+    reader->appliance->load->blocks = block;
+    return block->data;
+}
+
+static const char *keep(struct reader *reader, const char *text)
+{
+    char *copy = take(reader, 1, strlen(text) + 1);
+    if (copy != NULL) {
+        memcpy(copy, text, strlen(text) + 1);
+    }
+    return copy;
+}
+
+/** The first failure is told, with its file and line. */
+static void __attribute__((format(printf, 3, 4)))
+refuse(struct reader *reader, const config_setting_t *at, const char *format, ...)
+{
+    char text[256];
+    if (reader->err != SW_OK) {
+        return;
+    }
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    const char *file = config_setting_source_file(at);
+    snprintf(
+        reader->error,
+        reader->error_size,
+        "%s:%u: %s",
+        file != NULL ? file : reader->name,
+        config_setting_source_line(at),
+        text
+    );
+    reader->err = SW_E_INVALID;
+}
+
+static const char *read_string(struct reader *reader, const config_setting_t *at)
+{
+    const char *text = config_setting_get_string(at);
+    if (text == NULL) {
+        refuse(reader, at, "%s must be a text in quotes", config_setting_name(at));
+    }
+    return text;
+}
+
+static bool read_bool(struct reader *reader, const config_setting_t *at)
+{
+    if (config_setting_type(at) != CONFIG_TYPE_BOOL) {
+        refuse(reader, at, "%s must be true or false", config_setting_name(at));
+        return false;
+    }
+    return config_setting_get_bool(at) != 0;
+}
+
+static int64_t read_duration(struct reader *reader, const config_setting_t *at)
+{
+    const char *text = read_string(reader, at);
+    const char *why = NULL;
+    int64_t ns = 0;
+    if (text == NULL) {
+        return 0;
+    }
+    if (sw_duration_parse(text, strlen(text), &ns, &why) != SW_OK) {
+        refuse(reader, at, "%s: %s \"%.60s\"", config_setting_name(at), why, text);
+    } else if (ns < 0) {
+        refuse(reader, at, "%s must not be negative", config_setting_name(at));
+    }
+    return ns;
+}
+
+static void read_workers(struct reader *reader, const config_setting_t *at)
+{
+    int type = config_setting_type(at);
+    long long count = type == CONFIG_TYPE_INT     ? config_setting_get_int(at)
+                      : type == CONFIG_TYPE_INT64 ? config_setting_get_int64(at)
+                                                  : -1;
+    if (count < 1 || count > SW_APPLIANCE_WORKERS_MAX) {
+        refuse(reader, at, "workers must be a number from 1 to %d", SW_APPLIANCE_WORKERS_MAX);
+        return;
+    }
+    reader->appliance->workers_count = (unsigned)count;
+}
+
+static void read_idle(struct reader *reader, const config_setting_t *at)
+{
+    static const char *const words[] = {"adaptive", "busy", "interrupt", NULL};
+    const char *text = read_string(reader, at);
+    int index = text != NULL ? sw_word_index(words, text, false) : -1;
+    if (index < 0) {
+        refuse(reader, at, "idle must be \"busy\", \"adaptive\" or \"interrupt\"");
+        return;
+    }
+    reader->appliance->idle = (enum sw_idle)index;
+}
+
+static bool is_group(struct reader *reader, const config_setting_t *at)
+{
+    if (config_setting_type(at) == CONFIG_TYPE_GROUP) {
+        return true;
+    }
+    refuse(reader, at, "%s must be a group: { … }", config_setting_name(at));
+    return false;
+}
+
+/** Any setting as a value; groups become maps, lists and arrays lists. */
+static void read_value(
+    struct reader *reader,
+    const config_setting_t *at,
+    struct sw_value *value,
+    unsigned depth
+)
+{
+    int type = config_setting_type(at);
+    *value = (struct sw_value){.kind = SW_VALUE_NULL};
+    if (depth > DEPTH_MAX) {
+        refuse(reader, at, "nested too deeply");
+        return;
+    }
+    switch (type) {
+    case CONFIG_TYPE_BOOL:
+        *value = (struct sw_value){SW_VALUE_BOOL, .boolean = config_setting_get_bool(at) != 0};
+        return;
+    case CONFIG_TYPE_INT:
+        *value = (struct sw_value){SW_VALUE_INT, .integer = config_setting_get_int(at)};
+        return;
+    case CONFIG_TYPE_INT64:
+        *value = (struct sw_value){SW_VALUE_INT, .integer = config_setting_get_int64(at)};
+        return;
+    case CONFIG_TYPE_FLOAT:
+        *value = (struct sw_value){SW_VALUE_DOUBLE, .number = config_setting_get_float(at)};
+        return;
+    case CONFIG_TYPE_STRING:
+        *value = (struct sw_value){
+            SW_VALUE_STRING,
+            .string = keep(reader, config_setting_get_string(at)),
+        };
+        return;
+    default:
+        break;
+    }
+    size_t count = (size_t)config_setting_length(at);
+    bool map = type == CONFIG_TYPE_GROUP;
+    size_t size = map ? sizeof(struct sw_value_entry) : sizeof(struct sw_value);
+    void *items = take(reader, count, size);
+    for (size_t i = 0; items != NULL && reader->err == SW_OK && i < count; i++) {
+        const config_setting_t *item = config_setting_get_elem(at, (unsigned)i);
+        struct sw_value_entry *entry = (struct sw_value_entry *)items + i;
+        if (map) {
+            entry->key = keep(reader, config_setting_name(item));
+        }
+        read_value(reader, item, map ? &entry->value : (struct sw_value *)items + i, depth + 1);
+    }
+    *value = (struct sw_value){
+        .kind = map ? SW_VALUE_MAP : SW_VALUE_LIST,
+        .list = {items, items != NULL ? count : 0},
+    };
+}
+
+/** What the design lists for components; nothing of it is built in yet. */
+static const struct {
+    const char *kind;
+    const char *key;
+} component_settings[] = {
+    {"processor", "evict"},
+    {"processor", "window"},
+    {"exporter", "ring_generation"},
+    {"exporter", "failover"},
+    {"exporter", "drain_aware"},
+    {"exporter", "on_shutdown"},
+    {"exporter", "dead_letter"},
+};
+
+static void
+check_component_setting(struct reader *reader, const char *kind, const config_setting_t *item)
+{
+    const char *name = config_setting_name(item);
+    for (size_t i = 0; i < SW_ARRAY_SIZE(component_settings); i++) {
+        if (strcmp(component_settings[i].kind, kind) == 0
+            && strcmp(component_settings[i].key, name) == 0) {
+            refuse(reader, item, "setting %s of components is not supported yet", name);
+            return;
+        }
+    }
+    refuse(reader, item, "unknown setting %s of a %s", name, kind);
+}
+
+static void
+read_component(struct reader *reader, const config_setting_t *at, struct sw_appliance_view *view)
+{
+    static const char *const kinds[] = {
+        "receiver",
+        "processor",
+        "exporter",
+        "connector",
+        "extension",
+        NULL,
+    };
+    if (config_setting_type(at) != CONFIG_TYPE_GROUP) {
+        refuse(reader, at, "an entry of components must be a group: { kind = …; id = …; }");
+        return;
+    }
+    const char *kind = NULL;
+    const char *id = NULL;
+    if (!config_setting_lookup_string(at, "kind", &kind) || sw_word_index(kinds, kind, false) < 0) {
+        refuse(
+            reader,
+            at,
+            "an entry of components needs kind: \"receiver\", \"processor\", \"exporter\", "
+            "\"connector\" or \"extension\""
+        );
+        return;
+    }
+    if (!config_setting_lookup_string(at, "id", &id) || id[0] == '\0') {
+        refuse(reader, at, "an entry of components needs id, as the pipeline file has it");
+        return;
+    }
+    if (sw_appliance_find(reader->appliance, kind, id) != NULL) {
+        refuse(reader, at, "%s \"%.60s\" has two entries in components", kind, id);
+        return;
+    }
+    for (int i = 0; i < config_setting_length(at); i++) {
+        const config_setting_t *item = config_setting_get_elem(at, (unsigned)i);
+        const char *name = config_setting_name(item);
+        if (strcmp(name, "kind") != 0 && strcmp(name, "id") != 0) {
+            check_component_setting(reader, kind, item);
+        }
+    }
+    view->kind = keep(reader, kind);
+    view->id = keep(reader, id);
+    read_value(reader, at, &view->settings, 0);
+}
+
+static void read_components(struct reader *reader, const config_setting_t *at)
+{
+    if (config_setting_type(at) != CONFIG_TYPE_LIST) {
+        refuse(reader, at, "components must be a list: ( { … }, { … } )");
+        return;
+    }
+    size_t count = (size_t)config_setting_length(at);
+    struct sw_appliance *appliance = reader->appliance;
+    appliance->components = take(reader, count, sizeof(*appliance->components));
+    for (size_t i = 0; reader->err == SW_OK && i < count; i++) {
+        read_component(reader, config_setting_get_elem(at, (unsigned)i), &appliance->components[i]);
+        appliance->components_count += reader->err == SW_OK;
+    }
+}
+
+static void read_notice(struct reader *reader, const config_setting_t *at)
+{
+    reader->appliance->drain.notice_ns = read_duration(reader, at);
+}
+
+static void read_deadline(struct reader *reader, const config_setting_t *at)
+{
+    reader->appliance->drain.deadline_ns = read_duration(reader, at);
+}
+
+static void read_retry(struct reader *reader, const config_setting_t *at)
+{
+    reader->appliance->drain.retry = read_bool(reader, at);
+}
+
+static void read_ports(struct reader *reader, const config_setting_t *at)
+{
+    if (config_setting_type(at) != CONFIG_TYPE_LIST || config_setting_length(at) > 0) {
+        refuse(reader, at, "ports: NIC ports are not supported yet, leave the list empty: ( )");
+    }
+}
+
+static void read_peers(struct reader *reader, const config_setting_t *at)
+{
+    if (is_group(reader, at) && config_setting_length(at) > 0) {
+        refuse(reader, at, "peers: gateway to gateway is not supported yet, leave it empty: { }");
+    }
+}
+
+static void read_drain(struct reader *reader, const config_setting_t *at);
+
+/* One line per setting, also for the reference page. What stands in a group has its path as name. */
+static const struct {
+    struct sw_appliance_setting setting;
+    void (*read)(struct reader *reader, const config_setting_t *at);
+} settings[] = {
+    {{"workers", "integer", NULL, "worker threads; not set: the cores this process may use"},
+     read_workers},
+    {{"idle",
+      "word",
+      "\"adaptive\"",
+      "what a worker without work does: adaptive spins briefly and then sleeps, busy never sleeps, "
+      "interrupt sleeps at once"},
+     read_idle},
+    {{"drain", "group", NULL, "how the end is spread over time"}, read_drain},
+    {{"drain.notice",
+      "duration",
+      "\"0s\"",
+      "after a signal to end, how long requests are still taken while the health check says not "
+      "ready"},
+     read_notice},
+    {{"drain.deadline",
+      "duration",
+      "\"55s\"",
+      "after this time what is still held is given up and counted as failed"},
+     read_deadline},
+    {{"drain.retry", "true or false", "false", "failed exports are retried until the deadline"},
+     read_retry},
+    {{"ports", "list", "( )", "NIC ports. Not yet: the list must be empty"}, read_ports},
+    {{"components",
+      "list of groups",
+      "( )",
+      "options of single components, each entry with kind and id as in the pipeline file. Not yet: "
+      "there are no options"},
+     read_components},
+    {{"peers", "group", "{ }", "gateway to gateway. Not yet: the group must be empty"}, read_peers},
+};
+
+bool sw_appliance_setting(size_t index, struct sw_appliance_setting *ret_setting)
+{
+    if (index >= SW_ARRAY_SIZE(settings)) {
+        return false;
+    }
+    *ret_setting = settings[index].setting;
+    return true;
+}
+
+/** The name without the group's "drain."; NULL when it stands elsewhere. */
+static const char *name_in_group(const char *name, const char *group)
+{
+    size_t len = strlen(group);
+    const char *rest = strncmp(name, group, len) == 0 ? name + len : NULL;
+    return rest != NULL && strchr(rest, '.') == NULL ? rest : NULL;
+}
+
+static void refuse_unknown(struct reader *reader, const config_setting_t *at, const char *group)
+{
+    char known[128];
+    size_t len = 0;
+    known[0] = '\0';
+    for (size_t i = 0; i < SW_ARRAY_SIZE(settings) && len < sizeof(known); i++) {
+        const char *name = name_in_group(settings[i].setting.name, group);
+        if (name != NULL) {
+            const char *comma = len > 0 ? ", " : "";
+            len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s", comma, name);
+        }
+    }
+    const char *name = config_setting_name(at);
+    refuse(reader, at, "unknown setting %s%.60s (known: %s)", group, name, known);
+}
+
+/** All settings of the file or of one group; group is "" or "drain.". */
+static void read_settings(struct reader *reader, const config_setting_t *from, const char *group)
+{
+    for (int i = 0; reader->err == SW_OK && i < config_setting_length(from); i++) {
+        const config_setting_t *at = config_setting_get_elem(from, (unsigned)i);
+        bool found = false;
+        for (size_t k = 0; k < SW_ARRAY_SIZE(settings) && !found; k++) {
+            const char *name = name_in_group(settings[k].setting.name, group);
+            found = name != NULL && strcmp(name, config_setting_name(at)) == 0;
+            if (found) {
+                settings[k].read(reader, at);
+            }
+        }
+        if (!found) {
+            refuse_unknown(reader, at, group);
+        }
+    }
+}
+
+static void read_drain(struct reader *reader, const config_setting_t *at)
+{
+    if (is_group(reader, at)) {
+        read_settings(reader, at, "drain.");
+    }
+}
+
+static struct sw_appliance *new_appliance(void)
+{
+    struct sw_appliance *appliance = sw_zalloc(sizeof(*appliance));
+    struct sw_appliance_load *load = sw_zalloc(sizeof(*load));
+    if (appliance == NULL || load == NULL) {
+        sw_free(appliance);
+        sw_free(load);
+        return NULL;
+    }
+    appliance->load = load;
+    appliance->idle = SW_IDLE_ADAPTIVE;
+    appliance->drain.deadline_ns = 55000000000;
+    appliance->peers.kind = SW_VALUE_MAP;
+    return appliance;
+}
+
+static int no_memory(char *error, size_t error_size)
+{
+    snprintf(error, error_size, "out of memory");
+    return SW_E_NOMEM;
+}
+
+int sw_appliance_load_text(
+    const char *name,
+    const char *text,
+    struct sw_appliance **ret_appliance,
+    char *error,
+    size_t error_size
+)
+{
+    struct sw_appliance *appliance = new_appliance();
+    if (appliance == NULL) {
+        return no_memory(error, error_size);
+    }
+    struct reader reader = {
+        .appliance = appliance,
+        .name = name,
+        .error = error,
+        .error_size = error_size,
+    };
+    config_t config;
+    config_init(&config);
+    if (!config_read_string(&config, text)) {
+        snprintf(
+            error,
+            error_size,
+            "%s:%d: %s",
+            name,
+            config_error_line(&config),
+            config_error_text(&config)
+        );
+        reader.err = SW_E_INVALID;
+    } else {
+        read_settings(&reader, config_root_setting(&config), "");
+        appliance->path = reader.err == SW_OK ? keep(&reader, name) : NULL;
+    }
+    config_destroy(&config);
+    if (reader.err != SW_OK) {
+        sw_appliance_free(appliance);
+        return reader.err;
+    }
+    *ret_appliance = appliance;
+    return SW_OK;
+}
+
+#define FILE_SIZE_MAX (1024 * 1024)
+
+static int read_file(const char *path, char **ret_text, char *error, size_t error_size)
+{
+    FILE *file = fopen(path, "re");
+    char *text = sw_alloc(FILE_SIZE_MAX + 1);
+    size_t len = 0;
+    int failure = file == NULL ? errno : 0;
+    if (file != NULL && text != NULL) {
+        len = fread(text, 1, FILE_SIZE_MAX + 1, file);
+        failure = ferror(file) ? errno : len > FILE_SIZE_MAX ? EFBIG : 0;
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    if (text == NULL) {
+        return no_memory(error, error_size);
+    }
+    if (failure != 0) {
+        sw_free(text);
+        snprintf(error, error_size, "%s: %s", path, strerror(failure));
+        return failure == ENOENT ? SW_E_NOT_FOUND : SW_E_SYSTEM;
+    }
+    text[len] = '\0';
+    if (strlen(text) != len) {
+        sw_free(text);
+        snprintf(error, error_size, "%s: holds a NUL character", path);
+        return SW_E_INVALID;
+    }
+    *ret_text = text;
+    return SW_OK;
+}
+
+int sw_appliance_load(
+    const char *path,
+    struct sw_appliance **ret_appliance,
+    char *error,
+    size_t error_size
+)
+{
+    char *text = NULL;
+    bool optional = false;
+    if (path == NULL) {
+        path = getenv(SW_APPLIANCE_ENV);
+    }
+    if (path == NULL || path[0] == '\0') {
+        path = SW_APPLIANCE_DEFAULT_PATH;
+        optional = true;
+    }
+    int err = read_file(path, &text, error, error_size);
+    if (err == SW_E_NOT_FOUND && optional) {
+        struct sw_appliance *appliance = new_appliance();
+        if (appliance == NULL) {
+            return no_memory(error, error_size);
+        }
+        *ret_appliance = appliance;
+        return SW_OK;
+    }
+    if (err != SW_OK) {
+        return err == SW_E_NOT_FOUND ? SW_E_SYSTEM : err;
+    }
+    err = sw_appliance_load_text(path, text, ret_appliance, error, error_size);
+    sw_free(text);
+    return err;
+}
+
+void sw_appliance_free(struct sw_appliance *appliance)
+{
+    if (appliance == NULL) {
+        return;
+    }
+    struct block *block = appliance->load->blocks;
+    while (block != NULL) {
+        struct block *next = block->next;
+        sw_free(block);
+        block = next;
+    }
+    sw_free(appliance->load);
+    sw_free(appliance);
+}
+
+const struct sw_appliance_view *
+sw_appliance_find(const struct sw_appliance *appliance, const char *kind, const char *id)
+{
+    for (size_t i = 0; i < appliance->components_count; i++) {
+        const struct sw_appliance_view *view = &appliance->components[i];
+        if (strcmp(view->kind, kind) == 0 && strcmp(view->id, id) == 0) {
+            return view;
+        }
+    }
+    return NULL;
+}
