@@ -244,8 +244,11 @@ record(struct sw_lg_client *client, const struct sw_lg_request *request, enum sw
 static void count_partial(struct sw_lg_client *client, const struct sw_lg_request *request)
 {
     size_t skip = client->options.http ? 0 : SW_LG_GRPC_PREFIX;
+    if (request->answer.len < skip + 4) {
+        return; // also: no answer's bytes at all
+    }
     const uint8_t *at = request->answer.data + skip;
-    if (request->answer.len < skip + 4 || at[0] != 0x0a || at[2] != 0x08) {
+    if (at[0] != 0x0a || at[2] != 0x08) {
         return;
     }
     uint64_t value = 0;
@@ -338,6 +341,7 @@ void sw_lg_client_done(struct sw_lg_client *client, struct sw_lg_request *reques
         client->requests_acked++;
         count_partial(client, request);
         sw_lg_histogram_add(&client->latency, now_ns - request->scheduled_ns);
+        sw_lg_histogram_add(&client->recent, now_ns - request->scheduled_ns);
         record(client, request, SW_LG_ACKED);
         give_back(client, request);
         return;

@@ -134,6 +134,7 @@ struct sw_lg_client {
     uint64_t refusals_final;
     uint64_t refusals_with_delay;
     struct sw_lg_histogram latency;
+    struct sw_lg_histogram recent; // since the last progress line
     char first_refusal[192];
 };
 

@@ -9,16 +9,20 @@
 #include <sys/epoll.h>
 
 static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t asked;
 
 static void on_signal(int number)
 {
-    (void)number;
-    interrupted++;
+    if (number == SIGUSR1) {
+        asked = 1;
+    } else {
+        interrupted++;
+    }
 }
 
 static const char usage[] =
     "sw-loadgen [options] HOST:PORT\n"
-    "  sends OTLP traces and prints a JSON summary\n"
+    "  sends OTLP traces and prints a JSON summary; SIGUSR1 prints a progress line\n"
     "\n"
     "how much     --spans N | --duration T      total spans (k, M), or how long (s, ms, m)\n"
     "             --rate N                      spans a second; without it: full speed\n"
@@ -392,18 +396,26 @@ static bool can_start(const struct sw_lg_client *client)
     return false;
 }
 
-static void progress(const struct sw_lg_client *client, double seconds)
+// Counts are from the start on, latencies since the line before.
+static void progress(struct sw_lg_client *client, double seconds)
 {
+    struct sw_lg_histogram *recent = &client->recent;
     fprintf(
         stderr,
         "{\"seconds\": %.1f, \"spans_sent\": %" PRIu64 ", \"acked\": %" PRIu64
-        ", \"refused\": %" PRIu64 ", \"in_flight\": %u}\n",
+        ", \"refused\": %" PRIu64 ", \"in_flight\": %u, \"requests_acked\": %" PRIu64
+        ", \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f}\n",
         seconds,
         client->spans_taken,
         client->spans_by_state[SW_LG_ACKED],
         client->spans_by_state[SW_LG_REFUSED],
-        client->busy
+        client->busy,
+        client->requests_acked,
+        (double)sw_lg_histogram_quantile(recent, 0.5) / 1e6,
+        (double)sw_lg_histogram_quantile(recent, 0.99) / 1e6,
+        (double)recent->max_ns / 1e6
     );
+    *recent = (struct sw_lg_histogram){0};
 }
 
 // Returns how long it took, from the first request's start to the last answer.
@@ -451,7 +463,9 @@ static double run(struct sw_lg_client *client)
         if (begin_ns) {
             start_requests(client, &pace);
         }
-        if (client->options.progress_ns && now_ns - told_ns >= client->options.progress_ns) {
+        if (asked
+            || (client->options.progress_ns && now_ns - told_ns >= client->options.progress_ns)) {
+            asked = 0;
             progress(client, begin_ns ? (double)(now_ns - begin_ns) / 1e9 : 0);
             told_ns = now_ns;
         }
@@ -567,6 +581,7 @@ int main(int argc, char **argv)
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
     double seconds = run(&client);
     abandon(&client);
     if (client.record) {
