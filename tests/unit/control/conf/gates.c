@@ -60,15 +60,15 @@ static void test_stable_gate_is_only_noticed(void **state)
 
 static void test_gate_that_changes_behaviour_is_refused_at_start(void **state)
 {
-    load_with("processor.tailsamplingprocessor.recordpolicy");
+    load_with("processor.tailsamplingprocessor.usetracestate");
     assert_int_equal(world.err, 0);
     assert_non_null(
-        world_finding("\"processor.tailsamplingprocessor.recordpolicy\" is not supported")
+        world_finding("\"processor.tailsamplingprocessor.usetracestate\" is not supported")
     );
     world.args.purpose = SW_CONF_START;
     world_load();
     assert_int_equal(world.err, SW_E_INVALID);
-    load_with("-processor.tailsamplingprocessor.recordpolicy");
+    load_with("-processor.tailsamplingprocessor.usetracestate");
     world.args.purpose = SW_CONF_START;
     world_load();
     assert_int_equal(world.err, 0);
