@@ -54,11 +54,28 @@ int sw_endpoint_split(const char *endpoint, char *ret_host, size_t host_size, ui
     return SW_OK;
 }
 
-// No host: all addresses of both families, as Go's net.Listen; without IPv6 all of IPv4.
-static int address_of(const char *host, uint16_t port, struct sw_addr *ret_addr)
+static bool has_ipv6(void)
+{
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0;
+}
+
+static void set_port(struct sw_addr *addr, uint16_t port)
+{
+    if (addr->sa.sa_family == AF_INET) {
+        addr->in4.sin_port = htons(port);
+    } else {
+        addr->in6.sin6_port = htons(port);
+    }
+}
+
+int sw_endpoint_resolve(const char *host, uint16_t port, struct sw_addr *ret_addr)
 {
     if (host[0] == '\0') {
-        return sw_addr_parse("::", port, ret_addr);
+        return sw_addr_parse(has_ipv6() ? "::" : "0.0.0.0", port, ret_addr);
     }
     if (sw_addr_parse(host, port, ret_addr) == SW_OK) {
         return SW_OK;
@@ -68,7 +85,6 @@ static int address_of(const char *host, uint16_t port, struct sw_addr *ret_addr)
     if (getaddrinfo(host, NULL, &hints, &found) != 0) {
         return SW_E_NOT_FOUND;
     }
-    // IPv4 first, as Go does for a name.
     const struct addrinfo *best = found;
     for (const struct addrinfo *at = found; at != NULL; at = at->ai_next) {
         if (at->ai_family == AF_INET) {
@@ -79,11 +95,7 @@ static int address_of(const char *host, uint16_t port, struct sw_addr *ret_addr)
     memset(ret_addr, 0, sizeof(*ret_addr));
     memcpy(&ret_addr->sa, best->ai_addr, best->ai_addrlen);
     ret_addr->len = best->ai_addrlen;
-    if (best->ai_family == AF_INET) {
-        ret_addr->in4.sin_port = htons(port);
-    } else {
-        ret_addr->in6.sin6_port = htons(port);
-    }
+    set_port(ret_addr, port);
     freeaddrinfo(found);
     return SW_OK;
 }
@@ -91,23 +103,12 @@ static int address_of(const char *host, uint16_t port, struct sw_addr *ret_addr)
 static int listen_on(struct sw_listener *listener, const char *host, uint16_t port)
 {
     struct sw_addr addr;
-    int err = address_of(host, port, &addr);
-    if (err != SW_OK) {
-        return err;
-    }
-    err = sw_socket_listen(&addr, BACKLOG, &listener->fd, &listener->port);
-    if (err != SW_OK && host[0] == '\0' && errno == EAFNOSUPPORT) {
-        err = sw_addr_parse("0.0.0.0", port, &addr);
-        if (err == SW_OK) {
-            err = sw_socket_listen(&addr, BACKLOG, &listener->fd, &listener->port);
-        }
+    int err = sw_endpoint_resolve(host, port, &addr);
+    if (err == SW_OK) {
+        err = sw_socket_listen(&addr, BACKLOG, &listener->fd, &listener->port);
     }
     if (err == SW_OK) {
-        if (addr.sa.sa_family == AF_INET) {
-            addr.in4.sin_port = htons(listener->port);
-        } else {
-            addr.in6.sin6_port = htons(listener->port);
-        }
+        set_port(&addr, listener->port);
         sw_addr_text(&addr, listener->address, sizeof(listener->address));
     }
     return err;

@@ -49,4 +49,10 @@ bool sw_listener_poll(struct sw_listener *listener);
 SW_CHECKED int
 sw_endpoint_split(const char *endpoint, char *ret_host, size_t host_size, uint16_t *ret_port);
 
+/** The address to listen on: a literal, or a name that is looked up here and now, of which one address
+ * is taken, IPv4 first, as Go's net.Listen does. "" is all addresses of both families, or of IPv4
+ * where there is no IPv6. Start-up only.
+ * @return 0, SW_E_NOT_FOUND */
+SW_CHECKED int sw_endpoint_resolve(const char *host, uint16_t port, struct sw_addr *ret_addr);
+
 #endif

@@ -9,7 +9,24 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/queue.h>
+#include <time.h>
 #include <unistd.h>
+
+// How long the end waits for the thread.
+#define END_WAIT_S 1
+
+/* One question under way. Made and freed by the asker's core; the thread fills in the answer. */
+struct question {
+    struct sw_message message;
+    LIST_ENTRY(question) link;       // asker's core only
+    struct sw_resolver_query *query; // asker's core only; NULL: cancelled
+    uint16_t port;
+    int err;
+    unsigned addrs_count;
+    struct sw_addr addrs[SW_RESOLVER_ADDRS_MAX];
+    char host[];
+};
 
 struct resolver {
     struct sw_resolver resolver;
@@ -17,17 +34,7 @@ struct resolver {
     unsigned index;
     pthread_t thread;
     _Atomic bool stop;
-};
-
-/* One question under way. Made and freed by the asker's core; the thread fills in the answer. */
-struct question {
-    struct sw_message message;
-    struct sw_resolver_query *query; // asker's core only; NULL: cancelled
-    uint16_t port;
-    int err;
-    unsigned addrs_count;
-    struct sw_addr addrs[SW_RESOLVER_ADDRS_MAX];
-    char host[];
+    LIST_HEAD(, question) asked[SW_CORES_MAX]; // each is its core's alone
 };
 
 static void take(struct question *question, const struct addrinfo *found, int family)
@@ -90,6 +97,7 @@ static void answered(struct sw_message *message, void *sender)
         query->pending = NULL;
         query->answered(query, question->err, question->addrs, question->addrs_count);
     }
+    LIST_REMOVE(question, link);
     sw_free(question);
 }
 
@@ -107,6 +115,7 @@ static void ask(struct sw_resolver *head, struct sw_core *core, struct sw_resolv
     question->port = query->port;
     memcpy(question->host, query->host, len);
     query->pending = question;
+    LIST_INSERT_HEAD(&resolver->asked[core->index], question, link);
     sw_mailbox_send(core->mailbox, resolver->index, &question->message);
 }
 
@@ -166,14 +175,28 @@ int sw_resolver_thread_new(struct sw_post *post, unsigned index, struct sw_resol
     return SW_OK;
 }
 
-void sw_resolver_thread_free(struct sw_resolver *head)
+bool sw_resolver_thread_free(struct sw_resolver *head)
 {
     struct resolver *resolver = (struct resolver *)head;
     if (resolver == NULL) {
-        return;
+        return true;
     }
     atomic_store_explicit(&resolver->stop, true, memory_order_release);
     sw_mailbox_wake(resolver->mailbox);
-    pthread_join(resolver->thread, NULL);
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += END_WAIT_S;
+    if (pthread_timedjoin_np(resolver->thread, NULL, &until) != 0) {
+        return false;
+    }
+    // Answers that nobody takes any more: their cores have stopped.
+    for (unsigned core = 0; core < SW_CORES_MAX; core++) {
+        struct question *question;
+        while ((question = LIST_FIRST(&resolver->asked[core])) != NULL) {
+            LIST_REMOVE(question, link);
+            sw_free(question);
+        }
+    }
     sw_free(resolver);
+    return true;
 }

@@ -10,7 +10,11 @@
 SW_CHECKED int
 sw_resolver_thread_new(struct sw_post *post, unsigned index, struct sw_resolver **ret_resolver);
 
-/** Ends the thread, after the answer that it may be waiting for. The cores have stopped. NULL is legal. */
-void sw_resolver_thread_free(struct sw_resolver *resolver);
+/** Ends the thread. The cores have stopped. NULL is legal.
+ *
+ * @return false when it still waits for a name server: the end of a process must not. Then nothing
+ *         was freed, and what the thread stands on (post) has to be left as it is
+ */
+SW_CHECKED bool sw_resolver_thread_free(struct sw_resolver *resolver);
 
 #endif

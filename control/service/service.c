@@ -2,6 +2,7 @@
 #include "control/service/service_internal.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/base/version.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,17 +20,6 @@
 #define CHECK_NS       SW_NS_PER_S
 #define START_LIMIT_NS (30 * SW_NS_PER_S)
 
-static void
-say(struct service *service,
-    enum sw_log_level level,
-    const char *message,
-    const char *key,
-    const char *value)
-{
-    struct log_pair pair = {key, value};
-    observe_log(service, level, message, &pair, key != NULL ? 1 : 0);
-}
-
 static void mailbox_ready(struct sw_watch *watch)
 {
     eventfd_t value;
@@ -42,14 +32,18 @@ static void signal_ready(struct sw_watch *watch)
     struct signalfd_siginfo info;
     while (read(watch->fd, &info, sizeof(info)) == sizeof(info)) {
         if (info.ssi_signo == SIGHUP) {
-            say(service,
+            struct sw_log_field field = sw_log_text("signal", "hangup");
+            sw_observe_log(
+                service,
                 SW_LOG_WARN,
+                SW_LOG_HERE,
                 "Reload is not supported yet, the configuration stays",
-                "signal",
-                "hangup");
+                &field,
+                1
+            );
             continue;
         }
-        shutdown_begin(service, (int)info.ssi_signo);
+        sw_shutdown_begin(service, (int)info.ssi_signo);
     }
 }
 
@@ -82,12 +76,14 @@ static unsigned workers_wanted(struct service *service)
     unsigned count = sw_worker_count_for("", 0);
     const char *hint = getenv("GOMAXPROCS");
     unsigned long cap = hint != NULL ? strtoul(hint, NULL, 10) : 0;
+    count = SW_MIN(count, SW_CORES_MAX);
     return cap > 0 && cap < count ? (unsigned)cap : count;
 }
 
 static int make_world(struct service *service)
 {
     service->cores_count = workers_wanted(service);
+    service->baseline.total_bytes = (int64_t)sw_memory_limit_for("");
     unsigned control = service->cores_count;
     int err = sw_post_new(service->cores_count + 2, RING_SIZE, &service->post);
     if (err == SW_OK) {
@@ -240,29 +236,46 @@ static int start_workers(struct service *service)
 
 static void listener_opened(void *context, const char *id, const char *what, const char *address)
 {
-    struct log_pair pairs[] = {{"otelcol.component.id", id}, {"endpoint", address}};
+    struct sw_log_field fields[] = {
+        sw_log_text("otelcol.component.id", id),
+        sw_log_text("otelcol.component.kind", "receiver"),
+        sw_log_text("endpoint", address),
+    };
     char message[64];
     snprintf(message, sizeof(message), "Starting %s server", what);
-    observe_log(context, SW_LOG_INFO, message, pairs, 2);
+    sw_observe_log(context, SW_LOG_INFO, SW_LOG_HERE, message, fields, SW_ARRAY_SIZE(fields));
+}
+
+static void say_start(struct service *service)
+{
+    struct sw_log_field fields[] = {
+        sw_log_text("Version", SW_VERSION),
+        sw_log_integer("NumCPU", sysconf(_SC_NPROCESSORS_ONLN)),
+        sw_log_integer("workers", service->cores_count),
+    };
+    sw_observe_log(
+        service, SW_LOG_INFO, SW_LOG_HERE, "Starting spanweir...", fields, SW_ARRAY_SIZE(fields)
+    );
 }
 
 static int start(struct service *service, char *error, size_t error_size)
 {
     int err = make_world(service);
     if (err == SW_OK) {
-        err = observe_new(service, error, error_size);
+        err = sw_observe_new(service, error, error_size);
     }
     if (err == SW_OK) {
-        char text[16];
-        snprintf(text, sizeof(text), "%u", service->cores_count);
-        say(service, SW_LOG_INFO, "Starting spanweir...", "workers", text);
+        say_start(service);
         err = make_workers(service);
     }
     if (err == SW_OK) {
-        err = observe_open(service, error, error_size);
+        err = sw_observe_open(service, error, error_size);
     }
     if (err == SW_OK) {
         err = make_pipelines(service, error, error_size);
+    }
+    if (err == SW_OK) {
+        err = sw_observe_pipelines(service);
     }
     if (err == SW_OK) {
         err = start_workers(service);
@@ -286,12 +299,12 @@ static void tick(struct service *service, uint64_t now_ns)
 {
     if (now_ns >= service->next_tick_ns) {
         service->next_tick_ns = now_ns + TICK_NS;
-        observe_tick(service);
+        sw_observe_tick(service);
         sw_receivers_tick(service->receivers, service->watch_set);
     }
     if (now_ns >= service->next_check_ns) {
         service->next_check_ns = now_ns + CHECK_NS;
-        observe_check_books(service);
+        sw_observe_check_books(service);
     }
 }
 
@@ -317,15 +330,23 @@ static void take_baseline(struct service *service)
 
 static void run(struct service *service)
 {
-    service->phase = PHASE_RUNNING;
-    observe_ready(service, true);
-    say(service, SW_LOG_INFO, "Everything is ready. Begin running and processing data.", NULL, NULL
-    );
+    if (service->phase == PHASE_STARTING) { // unless it was told to end meanwhile
+        service->phase = PHASE_RUNNING;
+        sw_observe_ready(service, true);
+        sw_observe_log(
+            service,
+            SW_LOG_INFO,
+            SW_LOG_HERE,
+            "Everything is ready. Begin running and processing data.",
+            NULL,
+            0
+        );
+    }
     while (service->phase < PHASE_DONE) {
         turn(service, (int)(TICK_NS / SW_NS_PER_MS));
         uint64_t now_ns = sw_clock_ns();
         tick(service, now_ns);
-        shutdown_step(service, now_ns);
+        sw_shutdown_step(service, now_ns);
     }
 }
 
@@ -339,18 +360,20 @@ static void clean_up(struct service *service)
             sw_worker_stop(service->workers[i]);
         }
     }
-    if (service->observer != NULL) {
-        observe_tick(service); // what the cores said last
-        observe_close(service);
-    }
-    sw_receivers_free(service->receivers);
+    sw_observe_tick(service); // what the cores said last
+    sw_observe_close(service);
+    // In this order: stages settle the tickets they hold, and a ticket lives in a receiver's call.
     sw_generation_free(service->generation);
+    sw_receivers_free(service->receivers);
     sw_drain_free(service->drain);
+    if (!sw_resolver_thread_free(service->resolver)) {
+        sw_observe_free(service);
+        return; // the process ends, the thread with it
+    }
     for (unsigned i = 0; i < service->cores_count; i++) {
         sw_worker_free(service->workers[i]);
     }
-    sw_resolver_thread_free(service->resolver);
-    observe_free(service);
+    sw_observe_free(service);
     sw_metrics_free(service->metrics);
     sw_quiet_free(service->quiet);
     sw_post_free(service->post);

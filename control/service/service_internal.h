@@ -7,6 +7,7 @@
 #include "control/service/receivers.h"
 #include "control/service/service.h"
 #include "control/service/watch.h"
+#include "control/telemetry/log.h"
 #include "dataplane/receive/memory_limiter.h"
 #include "dataplane/worker/worker.h"
 
@@ -19,7 +20,7 @@ enum service_phase {
     PHASE_FORCED,
 };
 
-struct observer; // logs, pages, health: observe.c
+struct observer; // log, page, health, books: observe.c, ports.c, books.c
 
 /* Everything of the process; control thread only unless a member says otherwise. */
 struct service {
@@ -54,32 +55,32 @@ struct service {
 
 /* ---- observe.c: what the process tells about itself ---- */
 
-struct log_pair {
-    const char *key;
-    const char *value;
-};
-
-SW_CHECKED int observe_new(struct service *service, char *error, size_t error_size);
-void observe_free(struct service *service);
+SW_CHECKED int sw_observe_new(struct service *service, char *error, size_t error_size);
+void sw_observe_free(struct service *service);
 /* The page and the extensions' ports, which open before the pipelines start. */
-SW_CHECKED int observe_open(struct service *service, char *error, size_t error_size);
-void observe_close(struct service *service);
-void observe_ready(struct service *service, bool ready);
-/* Every tick: events of the cores go to the log. */
-void observe_tick(struct service *service);
+SW_CHECKED int sw_observe_open(struct service *service, char *error, size_t error_size);
+/* The books of the generation are shown from now on. */
+SW_CHECKED int sw_observe_pipelines(struct service *service);
+/* The ports close and the books are forgotten; the log stays open. */
+void sw_observe_close(struct service *service);
+void sw_observe_ready(struct service *service, bool ready);
+/* Every tick: events of the cores go to the log, the ports' timeouts are looked at. */
+void sw_observe_tick(struct service *service);
 /* Once a second: the books are checked. */
-void observe_check_books(struct service *service);
-void observe_log(
+void sw_observe_check_books(struct service *service);
+/* Before sw_observe_new and after sw_observe_free nothing is said. caller: SW_LOG_HERE. */
+void sw_observe_log(
     struct service *service,
     enum sw_log_level level,
+    const char *caller,
     const char *message,
-    const struct log_pair *pairs,
-    unsigned pairs_count
+    const struct sw_log_field *fields,
+    unsigned fields_count
 );
 
 /* ---- shutdown.c ---- */
 
-void shutdown_begin(struct service *service, int signal);
-void shutdown_step(struct service *service, uint64_t now_ns);
+void sw_shutdown_begin(struct service *service, int signal);
+void sw_shutdown_step(struct service *service, uint64_t now_ns);
 
 #endif

@@ -3,10 +3,7 @@
 #include "control/service/service_internal.h"
 #include "dataplane/base/clock.h"
 
-#include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 
 static int drain_receivers(void *context, struct sw_core *core, uint64_t deadline_ns)
 {
@@ -29,23 +26,26 @@ static void begin_draining(struct service *service, uint64_t now_ns)
     };
     int err = sw_drain_begin(&conf, &service->drain);
     if (err != SW_OK) {
-        struct log_pair pair = {"error", sw_err_text(err)};
-        observe_log(service, SW_LOG_ERROR, "Cannot drain, ending at once", &pair, 1);
+        struct sw_log_field field = sw_log_text("error", sw_err_text(err));
+        sw_observe_log(
+            service, SW_LOG_ERROR, SW_LOG_HERE, "Cannot drain, ending at once", &field, 1
+        );
         service->phase = PHASE_FORCED;
     }
 }
 
-void shutdown_begin(struct service *service, int signal)
+void sw_shutdown_begin(struct service *service, int signal)
 {
     if (service->phase >= PHASE_NOTICE) {
-        observe_log(service, SW_LOG_WARN, "Second signal, ending at once", NULL, 0);
+        sw_observe_log(service, SW_LOG_WARN, SW_LOG_HERE, "Second signal, ending at once", NULL, 0);
         service->phase = PHASE_FORCED;
         return;
     }
-    struct log_pair pair = {"signal", signal == SIGINT ? "interrupt" : "terminated"};
-    observe_log(service, SW_LOG_INFO, "Received signal from OS", &pair, 1);
-    observe_log(service, SW_LOG_INFO, "Starting shutdown...", NULL, 0);
-    observe_ready(service, false);
+    struct sw_log_field field =
+        sw_log_text("signal", signal == SIGINT ? "interrupt" : "terminated");
+    sw_observe_log(service, SW_LOG_INFO, SW_LOG_HERE, "Received signal from OS", &field, 1);
+    sw_observe_log(service, SW_LOG_INFO, SW_LOG_HERE, "Starting shutdown...", NULL, 0);
+    sw_observe_ready(service, false);
     service->phase = PHASE_NOTICE;
     service->notice_ends_ns = sw_clock_ns() + (uint64_t)service->appliance->drain.notice_ns;
 }
@@ -71,26 +71,19 @@ static void say_what_was_done(struct service *service, uint64_t now_ns)
             }
         }
     }
-    char texts[4][32];
-    snprintf(texts[0], sizeof(texts[0]), "%" PRId64, delivered);
-    snprintf(texts[1], sizeof(texts[1]), "%" PRId64, failed);
-    snprintf(texts[2], sizeof(texts[2]), "%" PRId64, left);
-    snprintf(
-        texts[3],
-        sizeof(texts[3]),
-        "%.3f",
-        (double)(now_ns - service->drain_began_ns) / (double)SW_NS_PER_S
-    );
-    struct log_pair pairs[] = {
-        {"delivered_items", texts[0]},
-        {"failed_items", texts[1]},
-        {"left_items", texts[2]},
-        {"seconds", texts[3]},
+    double seconds = (double)(now_ns - service->drain_began_ns) / (double)SW_NS_PER_S;
+    struct sw_log_field fields[] = {
+        sw_log_integer("delivered_items", delivered),
+        sw_log_integer("failed_items", failed),
+        sw_log_integer("left_items", left),
+        sw_log_number("seconds", seconds),
     };
-    observe_log(service, SW_LOG_INFO, "Shutdown complete.", pairs, 4);
+    sw_observe_log(
+        service, SW_LOG_INFO, SW_LOG_HERE, "Shutdown complete.", fields, SW_ARRAY_SIZE(fields)
+    );
 }
 
-void shutdown_step(struct service *service, uint64_t now_ns)
+void sw_shutdown_step(struct service *service, uint64_t now_ns)
 {
     if (service->phase == PHASE_NOTICE && now_ns >= service->notice_ends_ns) {
         begin_draining(service, now_ns);
@@ -103,7 +96,7 @@ void shutdown_step(struct service *service, uint64_t now_ns)
                 sw_balance_publish(sw_generation_balance(service->generation, k), i);
             }
         }
-        observe_tick(service);
+        sw_observe_tick(service);
         say_what_was_done(service, now_ns);
         service->phase = PHASE_DONE;
     }
