@@ -6,6 +6,8 @@ tail_sampling/<case> of its own and an otlp_http/<case> whose path tells the cas
 import collections
 import time
 
+from google.protobuf import json_format
+
 from sut import clients, otlp
 from sut.backends import HttpBackend
 from sut.ports import free_ports
@@ -70,13 +72,17 @@ def _process(world, group, cases):
 
 
 def _outcome(case, sent, exit_code, arrivals):
-    kept, names, altered = collections.Counter(), collections.Counter(), 0
+    kept, names, marks, altered = collections.Counter(), collections.Counter(), collections.Counter(), 0
     for arrival in arrivals:
         for resource, scope, span in otlp.spans(arrival.message()):
             kept[span.trace_id.hex() or "0" * 32] += 1
             names[span.name] += 1
+            marks.update(f"{pair.key}={json_format.MessageToDict(pair.value)}" for pair in scope.attributes
+                         if pair.key.startswith("tailsampling."))
             altered += _image(resource, scope, span) not in sent[span.span_id]
     out = {"traces": len(kept), "spans": kept.total(), "altered_spans": altered, "exit_code": exit_code}
+    if marks:                                              # gate recordpolicy
+        out["spans_by_scope_attribute"] = dict(marks)
     if case.get("count_only"):                             # which of several equal traces is a matter of chance
         out["spans_by_name"] = dict(names)
     else:
