@@ -16,14 +16,14 @@ void sw_segments_init(struct sw_segments *segments, struct sw_account *account, 
 }
 
 // The node is on the heap: tests make the n-th allocation fail there.
-static struct sw_segment *map(uint32_t size)
+static struct sw_segment *map(uint32_t size, int populate)
 {
     struct sw_segment *segment = sw_zalloc(sizeof(*segment));
     if (segment == NULL) {
         return NULL;
     }
-    void *data =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | populate;
+    void *data = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (data == MAP_FAILED) {
         sw_free(segment);
         return NULL;
@@ -63,6 +63,10 @@ void sw_segments_fini(struct sw_segments *segments)
     while (segments->free_first != NULL) {
         unmap(pop(segments));
     }
+    if (segments->fresh != NULL) {
+        unmap(segments->fresh);
+        segments->fresh = NULL;
+    }
 }
 
 struct sw_segment *sw_segment_take(struct sw_segments *segments, uint32_t bytes)
@@ -72,11 +76,11 @@ struct sw_segment *sw_segment_take(struct sw_segments *segments, uint32_t bytes)
         if (bytes > UINT32_MAX - PAGE) {
             return NULL;
         }
-        segment = map((bytes + PAGE - 1) / PAGE * PAGE);
+        segment = map((bytes + PAGE - 1) / PAGE * PAGE, MAP_POPULATE);
     } else if (segments->free_first != NULL) {
         segment = pop(segments);
     } else {
-        segment = map(segments->size);
+        segment = map(segments->size, MAP_POPULATE);
     }
     if (segment == NULL) {
         return NULL;
@@ -84,6 +88,7 @@ struct sw_segment *sw_segment_take(struct sw_segments *segments, uint32_t bytes)
     segment->used = 0;
     segment->mark = 0;
     segment->next = NULL;
+    segments->wanted = true;
     segments->taken_count++;
     segments->takes_count++;
     segments->taken_bytes += segment->size;
@@ -107,7 +112,7 @@ void sw_segment_give(struct sw_segments *segments, struct sw_segment *segment)
 int sw_segments_reserve(struct sw_segments *segments, uint32_t count)
 {
     while (segments->free_count < count) {
-        struct sw_segment *segment = map(segments->size);
+        struct sw_segment *segment = map(segments->size, MAP_POPULATE);
         if (segment == NULL) {
             return SW_E_NOMEM;
         }
@@ -116,13 +121,40 @@ int sw_segments_reserve(struct sw_segments *segments, uint32_t count)
     return SW_OK;
 }
 
+bool sw_segments_prepare(struct sw_segments *segments, uint32_t ahead, uint32_t bytes)
+{
+    segments->ahead = ahead;
+    if (!sw_segments_short(segments, ahead)) {
+        segments->wanted = false;
+        return false;
+    }
+    if (segments->fresh == NULL) {
+        segments->fresh = map(segments->size, 0);
+        segments->fresh_bytes = 0;
+        if (segments->fresh == NULL) {
+            return false; // the taker will be told
+        }
+    }
+    struct sw_segment *fresh = segments->fresh;
+    uint32_t end = SW_MIN(fresh->size, segments->fresh_bytes + bytes);
+    for (uint32_t at = segments->fresh_bytes; at < end; at += PAGE) {
+        *(volatile uint8_t *)(fresh->data + at) = 0;
+    }
+    segments->fresh_bytes = end;
+    if (end == fresh->size) {
+        segments->fresh = NULL;
+        push(segments, fresh);
+    }
+    return sw_segments_short(segments, ahead);
+}
+
 void sw_segments_tick(struct sw_segments *segments)
 {
     if (++segments->window < SW_SEGMENTS_WINDOW) {
         return;
     }
-    // One stays for the next who needs it, as long as anybody does.
-    uint32_t kept = segments->takes_count > 0 ? 1 : 0;
+    // Some stay for those who need them, as long as anybody does.
+    uint32_t kept = segments->takes_count > 0 ? SW_MAX(1u, segments->ahead) : 0;
     segments->excess = segments->free_low > kept ? segments->free_low - kept : 0;
     segments->window = 0;
     segments->takes_count = 0;

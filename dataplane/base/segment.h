@@ -28,12 +28,16 @@ struct sw_segments {
     uint32_t size; /**< of an ordinary segment, a multiple of the page size */
     struct sw_segment *free_first;
     uint32_t free_count;
-    uint32_t free_low;    /**< least free_count in this window */
-    uint32_t window;      /**< trims since the window began */
-    uint32_t excess;      /**< free ones that the last window never needed */
-    uint32_t takes_count; /**< takes in this window */
-    uint32_t taken_count; /**< segments in use */
-    uint64_t taken_bytes; /**< of segments in use */
+    uint32_t free_low;        /**< least free_count in this window */
+    uint32_t window;          /**< trims since the window began */
+    uint32_t excess;          /**< free ones that the last window never needed */
+    uint32_t takes_count;     /**< takes in this window */
+    uint32_t taken_count;     /**< segments in use */
+    uint32_t ahead;           /**< as many are kept free while there are takers */
+    bool wanted;              /**< taken since that many were free */
+    struct sw_segment *fresh; /**< being pre-faulted */
+    uint32_t fresh_bytes;     /**< of it are */
+    uint64_t taken_bytes;     /**< of segments in use */
     uint64_t free_bytes;
 };
 
@@ -54,6 +58,17 @@ void sw_segment_give(struct sw_segments *segments, struct sw_segment *segment);
 /** Sees to it that `count` ordinary segments are free, so that as many takes cannot fail.
  * @return 0 or SW_E_NOMEM */
 SW_CHECKED int sw_segments_reserve(struct sw_segments *segments, uint32_t count);
+
+/** Pre-faults up to `bytes` bytes towards `ahead` free segments, when some were taken since there were
+ * as many: takers then find memory that the system has handed out already, in slices of what a step
+ * has time for (fresh pages cost 0.3 to 4 µs each). @return true when there is more to do */
+bool sw_segments_prepare(struct sw_segments *segments, uint32_t ahead, uint32_t bytes);
+
+/** Whether sw_segments_prepare has something to do. */
+static inline bool sw_segments_short(const struct sw_segments *segments, uint32_t ahead)
+{
+    return segments->wanted && segments->free_count < ahead;
+}
 
 /** Ticks after which free segments count as unused. */
 #define SW_SEGMENTS_WINDOW 5u

@@ -136,6 +136,12 @@ SW_CHECKED int sw_trace_append(
     const struct sw_shard_span *span
 );
 
+/** A slice of getting memory ready for the spans that will come: in a step of its own, so that those who
+ * bring spans need not wait for the system. @return true when there is more to do */
+bool sw_trace_table_prepare(struct sw_trace_table *table);
+/** Whether it has something to do. */
+bool sw_trace_table_short(const struct sw_trace_table *table);
+
 /** Sees to it that the next appends of about `bytes` bytes find mapped memory.
  * @return 0 or SW_E_NOMEM */
 SW_CHECKED int sw_trace_table_reserve(struct sw_trace_table *table, uint64_t bytes);

@@ -141,6 +141,20 @@ bool sw_trace_table_trim(struct sw_trace_table *table)
     return sw_segments_trim(&table->store.pool, TRIM_A_SLICE);
 }
 
+// Enough for what one turn reads; what one slice pre-faults takes a fraction of a millisecond.
+#define SEGMENTS_AHEAD 2u
+#define PREPARE_BYTES  (512u * 1024)
+
+bool sw_trace_table_short(const struct sw_trace_table *table)
+{
+    return sw_segments_short(&table->store.pool, SEGMENTS_AHEAD);
+}
+
+bool sw_trace_table_prepare(struct sw_trace_table *table)
+{
+    return sw_segments_prepare(&table->store.pool, SEGMENTS_AHEAD, PREPARE_BYTES);
+}
+
 int sw_trace_table_reserve(struct sw_trace_table *table, uint64_t bytes)
 {
     struct store *store = &table->store;

@@ -133,7 +133,9 @@ static void slab_empty(struct sw_trace_table *table, uint32_t number)
 
 void sw_trace_prefetch_index(const struct sw_trace_table *table, uint32_t hash)
 {
-    __builtin_prefetch(&index_page(&table->index, hash)->slots[index_home(hash)]);
+    const struct index_page *page = index_page(&table->index, hash);
+    __builtin_prefetch(&page->slots[index_home(hash)]);
+    __builtin_prefetch(&page->count); // for one that is new
 }
 
 void sw_trace_prefetch(const struct sw_trace_table *table, uint32_t hash)

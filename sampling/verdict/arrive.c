@@ -120,8 +120,13 @@ static int take_run(struct sampler *sampler, const struct run *run, uint32_t *ta
 static void prefetch_index(const struct sampler *sampler, const struct run *run)
 {
     uint32_t end = SW_MIN(run->part->count, run->from + SLICE_SPANS_MAX);
+    uint32_t last = 0; // spans of a trace come in runs
     for (uint32_t at = run->from; at < end; at++) {
-        sw_trace_prefetch_index(sampler->table, run_span(run, at)->hash);
+        uint32_t hash = run_span(run, at)->hash;
+        if (hash != last) {
+            sw_trace_prefetch_index(sampler->table, hash);
+            last = hash;
+        }
     }
 }
 
@@ -148,6 +153,9 @@ static int take_part(struct sampler *sampler, struct sw_handoff_part *part)
     }
     sampler->taken_count += run.from - part->taken_count;
     part->taken_count = run.from;
+    if (sw_trace_table_short(sampler->table)) {
+        sw_core_task(sampler->stage.core, &sampler->memory);
+    }
     if (err == SW_OK) {
         sw_handoff_taken(sampler->handoff, part);
     }

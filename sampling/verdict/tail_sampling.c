@@ -122,6 +122,11 @@ static bool on_task(struct sw_task *task, uint64_t now_ns)
     return more;
 }
 
+static bool on_memory(struct sw_task *task, uint64_t now_ns)
+{
+    return sw_trace_table_prepare(SW_CONTAINER_OF(task, struct sampler, memory)->table);
+}
+
 static void on_parts_retry(struct sw_timer *timer, uint64_t now_ns)
 {
     struct sampler *sampler = SW_CONTAINER_OF(timer, struct sampler, parts_retry);
@@ -201,6 +206,7 @@ static void tail_free(struct sw_stage *stage)
     sw_timer_cancel(&stage->core->timers, &sampler->tick);
     sw_timer_cancel(&stage->core->timers, &sampler->parts_retry);
     sw_core_task_cancel(stage->core, &sampler->task);
+    sw_core_task_cancel(stage->core, &sampler->memory);
     if (sampler->table != NULL) {
         sw_release_fini(sampler);
     }
@@ -298,6 +304,7 @@ static int tail_create(
     sampler->joins = env->next_batches;
     sampler->caches = shared->sampled.most > 0 || shared->not_sampled.most > 0;
     sampler->task.run = on_task;
+    sampler->memory.run = on_memory;
     sw_timer_init(&sampler->tick, on_tick);
     sw_timer_init(&sampler->parts_retry, on_parts_retry);
     if (env->balance != NULL) {

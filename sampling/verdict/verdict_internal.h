@@ -147,6 +147,7 @@ struct sampler {
     int64_t table_bytes; // likewise
     int64_t free_bytes;
     struct sw_task task;
+    struct sw_task memory; // pre-faults what the next spans will lie in
     struct release release;
     struct tail_cells cells;
 };

@@ -115,6 +115,37 @@ static void test_what_nobody_needs_goes_back_in_bounded_steps(void **state)
     sw_segments_fini(&segments);
 }
 
+static void test_takers_find_memory_that_was_prepared_in_slices(void **state)
+{
+    struct sw_segments segments;
+    sw_segments_init(&segments, NULL, SIZE);
+    // Nobody has taken anything: nothing is prepared for nobody.
+    assert_false(sw_segments_prepare(&segments, 2, SIZE));
+    assert_int_equal(segments.free_count, 0);
+    struct sw_segment *taken = sw_segment_take(&segments, SIZE);
+    assert_true(sw_segments_short(&segments, 2));
+    unsigned slices = 1;
+    while (sw_segments_prepare(&segments, 2, SIZE / 2)) {
+        slices++;
+    }
+    assert_int_equal(slices, 4);
+    assert_int_equal(segments.free_count, 2);
+    assert_false(sw_segments_short(&segments, 2));
+    // They stay while somebody takes now and then, and go when nobody does.
+    sw_segment_give(&segments, taken);
+    window(&segments);
+    assert_false(sw_segments_trim(&segments, 10));
+    window(&segments);
+    window(&segments);
+    assert_false(sw_segments_trim(&segments, 10));
+    assert_int_equal(segments.free_count, 0);
+    // Given up half-way: fini frees it.
+    taken = sw_segment_take(&segments, SIZE);
+    assert_true(sw_segments_prepare(&segments, 1, SIZE / 2));
+    sw_segment_give(&segments, taken);
+    sw_segments_fini(&segments);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +153,7 @@ int main(void)
         cmocka_unit_test(test_a_larger_one_is_made_to_measure_and_not_kept),
         cmocka_unit_test(test_reserved_ones_cannot_fail),
         cmocka_unit_test(test_what_nobody_needs_goes_back_in_bounded_steps),
+        cmocka_unit_test(test_takers_find_memory_that_was_prepared_in_slices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
