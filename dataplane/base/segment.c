@@ -121,6 +121,30 @@ int sw_segments_reserve(struct sw_segments *segments, uint32_t count)
     return SW_OK;
 }
 
+// Touches up to `bytes` bytes of the fresh segment; a whole one is free. @return 0: out of memory
+static uint32_t touch(struct sw_segments *segments, uint32_t bytes)
+{
+    if (segments->fresh == NULL) {
+        segments->fresh = map(segments->size, 0);
+        segments->fresh_bytes = 0;
+    }
+    struct sw_segment *fresh = segments->fresh;
+    if (fresh == NULL) {
+        return 0;
+    }
+    uint32_t begin = segments->fresh_bytes;
+    uint32_t end = SW_MIN(fresh->size, begin + bytes);
+    for (uint32_t at = begin; at < end; at += PAGE) {
+        *(volatile uint8_t *)(fresh->data + at) = 0;
+    }
+    segments->fresh_bytes = end;
+    if (end == fresh->size) {
+        segments->fresh = NULL;
+        push(segments, fresh);
+    }
+    return end - begin;
+}
+
 bool sw_segments_prepare(struct sw_segments *segments, uint32_t ahead, uint32_t bytes)
 {
     segments->ahead = ahead;
@@ -128,22 +152,12 @@ bool sw_segments_prepare(struct sw_segments *segments, uint32_t ahead, uint32_t 
         segments->wanted = false;
         return false;
     }
-    if (segments->fresh == NULL) {
-        segments->fresh = map(segments->size, 0);
-        segments->fresh_bytes = 0;
-        if (segments->fresh == NULL) {
+    while (bytes > 0 && sw_segments_short(segments, ahead)) {
+        uint32_t done = touch(segments, bytes);
+        if (done == 0) {
             return false; // the taker will be told
         }
-    }
-    struct sw_segment *fresh = segments->fresh;
-    uint32_t end = SW_MIN(fresh->size, segments->fresh_bytes + bytes);
-    for (uint32_t at = segments->fresh_bytes; at < end; at += PAGE) {
-        *(volatile uint8_t *)(fresh->data + at) = 0;
-    }
-    segments->fresh_bytes = end;
-    if (end == fresh->size) {
-        segments->fresh = NULL;
-        push(segments, fresh);
+        bytes -= SW_MIN(bytes, done);
     }
     return sw_segments_short(segments, ahead);
 }

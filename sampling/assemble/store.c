@@ -142,7 +142,7 @@ bool sw_trace_table_trim(struct sw_trace_table *table)
 }
 
 // Enough for what one turn reads; what one slice pre-faults takes a fraction of a millisecond.
-#define SEGMENTS_AHEAD 2u
+#define SEGMENTS_AHEAD 8u
 #define PREPARE_BYTES  (512u * 1024)
 
 bool sw_trace_table_short(const struct sw_trace_table *table)
