@@ -75,6 +75,7 @@ struct rpc {
     enum rpc_state state;
     bool gzip_answer;
     bool foreign_type; /**< content-type is not gRPC's */
+    bool in_block;     /**< a block of headers has begun and is not complete */
     bool repeated;     /**< was refused once and sent again */
 };
 
@@ -151,6 +152,8 @@ int sw_rpc_send(struct rpc *rpc, struct connection *connection);
 /** Ends the call for its caller, whatever state it is in; outcome is taken over. */
 void sw_rpc_abandon(struct rpc *rpc, struct sw_outcome *outcome);
 void sw_rpc_header(struct rpc *rpc, struct sw_http_text name, struct sw_http_text value);
+/* The block is complete: only now what stands in it holds. */
+void sw_rpc_headers(struct rpc *rpc);
 void sw_rpc_data(struct rpc *rpc, const uint8_t *data, size_t size);
 void sw_rpc_end(struct rpc *rpc);
 void sw_rpc_closed(struct rpc *rpc, uint32_t h2_code);

@@ -191,6 +191,12 @@ static void h2_header(
     sw_rpc_header(stream, name, value);
 }
 
+static void
+h2_headers(void *owner, int32_t id, void *stream, enum sw_h2_headers_kind kind, bool end)
+{
+    sw_rpc_headers(stream);
+}
+
 static void h2_data(void *owner, int32_t id, void *stream, const uint8_t *data, size_t size)
 {
     struct connection *connection = owner;
@@ -240,6 +246,7 @@ static void h2_settings(void *owner)
 
 static const struct sw_h2_events h2_events = {
     .on_header = h2_header,
+    .on_headers = h2_headers,
     .on_data = h2_data,
     .on_end = h2_end,
     .on_close = h2_close,

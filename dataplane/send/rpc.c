@@ -61,7 +61,7 @@ static void forget_answer(struct rpc *rpc)
     rpc->message = rpc->details = NULL;
     rpc->http_status = 0;
     rpc->grpc_status = -1;
-    rpc->gzip_answer = rpc->foreign_type = false;
+    rpc->gzip_answer = rpc->foreign_type = rpc->in_block = false;
     rpc->broken = NULL;
 }
 
@@ -180,6 +180,7 @@ void sw_rpc_header(struct rpc *rpc, struct sw_http_text name, struct sw_http_tex
     if (rpc->call == NULL) {
         return;
     }
+    rpc->in_block = true;
     if (sw_http_text_is(name, ":status")) {
         rpc->http_status = sw_http_text_number(value, &number) ? (unsigned)number : 0;
     } else if (sw_http_text_is(name, "grpc-status")) {
@@ -196,6 +197,11 @@ void sw_rpc_header(struct rpc *rpc, struct sw_http_text name, struct sw_http_tex
     } else if (sw_http_text_is(name, "content-type")) {
         rpc->foreign_type = value.len < 16 || memcmp(value.data, "application/grpc", 16) != 0;
     }
+}
+
+void sw_rpc_headers(struct rpc *rpc)
+{
+    rpc->in_block = false;
 }
 
 void sw_rpc_data(struct rpc *rpc, const uint8_t *data, size_t size)
@@ -283,6 +289,9 @@ static void answered_ok(struct rpc *rpc, struct sw_outcome *ret_outcome)
     struct sw_export_response response = {0};
     *ret_outcome = (struct sw_outcome){0};
     struct sw_buf *buf = rpc->reader.done ? take_message(rpc, &err, &why) : NULL;
+    if (buf == NULL && (err == SW_E_NOMEM || rpc->reader.err == SW_E_NOMEM)) {
+        return; // the peer has it; what else it says we have no memory to read
+    }
     if (buf != NULL) {
         err = sw_export_response_decode((struct sw_bytes){buf->data, buf->size}, &response);
         why = "grpc: failed to unmarshal the received message";
@@ -401,6 +410,10 @@ void sw_rpc_closed(struct rpc *rpc, uint32_t h2_code)
         rpc->connection = NULL;
         sw_channel_place(channel, rpc);
         return;
+    }
+    // A connection that went in the middle of a block: half of a status says nothing, or the wrong thing.
+    if (rpc->in_block && rpc->broken == NULL) {
+        forget_answer(rpc);
     }
     struct sw_outcome outcome;
     judge(rpc, h2_code, &outcome);

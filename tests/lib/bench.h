@@ -194,7 +194,8 @@ static inline void bench_keeper_release(struct bench_keeper *keeper, int err)
 
 struct bench_push {
     struct sw_push push;
-    bool at_once; // answers from inside start, with `answer`
+    int reserve_err; // what reserve answers
+    bool at_once;    // answers from inside start, with `answer`
     struct sw_outcome answer;
     struct sw_push_call *calls[BENCH_CALLS_MAX]; // under way
     uint32_t calls_count;
@@ -206,6 +207,11 @@ struct bench_push {
     bool closed;
     bool freed;
 };
+
+static inline int bench_push_reserve(struct sw_push *push)
+{
+    return ((struct bench_push *)push)->reserve_err;
+}
 
 static inline void bench_push_start(struct sw_push *push, struct sw_push_call *call)
 {
@@ -262,6 +268,7 @@ static inline void bench_push_free(struct sw_push *push)
 }
 
 static const struct sw_push_ops bench_push_ops = {
+    .reserve = bench_push_reserve,
     .start = bench_push_start,
     .cancel = bench_push_cancel,
     .stop = bench_push_stop,

@@ -396,6 +396,36 @@ static void test_wait_for_ready_calls_wait_until_their_deadline(void **state)
     finish();
 }
 
+// A frame of 120 bytes of which as many come as say ":status 200" and "grpc-status: 8": the RetryInfo that
+// would make it retryable stands in what is missing.
+static void answer_by_half(struct request *request)
+{
+    static const uint8_t half[] = "\x00\x00\x78\x01\x05\x00\x00\x00\x01\x88\x00\x0bgrpc-status\x01"
+                                  "8";
+    int err = sw_stream_write_copy(request->server->stream, half, sizeof(half) - 1);
+    assert_int_equal(err, SW_OK);
+    assert_int_equal(request->id, 1);
+}
+
+static void test_half_of_a_status_is_no_answer(void **state)
+{
+    struct site_call call;
+    begin(SITE_MEMORY);
+    open_channel();
+    site.on_request = answer_by_half;
+    site_start(push, &call, bench_batch(1), in(60 * SW_NS_PER_S));
+    site_rest(&site);
+    assert_int_equal(site.requests_count, 1);
+    assert_int_equal(call.done_count, 0);
+    site_drop_connections(&site);
+    site_rest(&site);
+    assert_int_equal(call.done_count, 1);
+    assert_false(call.outcome.permanent);
+    assert_int_equal(call.outcome.grpc_code, SW_GRPC_UNAVAILABLE);
+    site_call_fini(&call);
+    finish();
+}
+
 static void test_lost_connection_fails_its_calls_and_is_made_again(void **state)
 {
     struct site_call call;
@@ -830,6 +860,7 @@ int main(void)
         cmocka_unit_test(test_answers_that_are_none_mean_what_grpc_go_makes_of_them),
         cmocka_unit_test(test_nobody_listens_calls_fail_at_once_and_attempts_back_off),
         cmocka_unit_test(test_wait_for_ready_calls_wait_until_their_deadline),
+        cmocka_unit_test(test_half_of_a_status_is_no_answer),
         cmocka_unit_test(test_lost_connection_fails_its_calls_and_is_made_again),
         cmocka_unit_test(test_goaway_ends_in_peace_and_new_calls_go_elsewhere),
         cmocka_unit_test(test_refused_stream_is_sent_once_more),

@@ -283,6 +283,24 @@ static void test_keys_without_an_implementation_are_refused_by_name(void **state
     expect_refused("wait_for_result");
 }
 
+static void test_a_call_that_the_exporter_has_no_memory_for_waits(void **state)
+{
+    rig_open(100, 4);
+    rig.pushes[0].reserve_err = SW_E_NOMEM;
+    assert_int_equal(give(0, 1), 0);
+    assert_int_equal(give(0, 2), 0);
+    bench_advance(&rig.cores[0], SW_NS_PER_S);
+    assert_int_equal(rig.pushes[0].starts_count, 0);
+    rig.pushes[0].reserve_err = SW_OK;
+    bench_advance(&rig.cores[0], 10 * SW_NS_PER_MS);
+    assert_int_equal(rig.pushes[0].starts_count, 2);
+    assert_int_equal(rig.pushes[0].items[0], 1);
+    assert_int_equal(rig.pushes[0].items[1], 2);
+    bench_push_answer(&rig.pushes[0], NULL);
+    bench_push_answer(&rig.pushes[0], NULL);
+    rig_close();
+}
+
 static void test_failing_allocations_refuse_or_wait_but_lose_nothing(void **state)
 {
     for (uint64_t nth = 1; nth < 12; nth++) {
@@ -328,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_drain_sends_everything_then_says_goodbye),
         cmocka_unit_test(test_drain_past_the_deadline_ends_every_request_through_the_exporter),
         cmocka_unit_test(test_keys_without_an_implementation_are_refused_by_name),
+        cmocka_unit_test(test_a_call_that_the_exporter_has_no_memory_for_waits),
         cmocka_unit_test(test_failing_allocations_refuse_or_wait_but_lose_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
