@@ -194,6 +194,30 @@ const char *sw_grpc_code_name(int code)
     return code >= 0 && code < (int)SW_ARRAY_SIZE(names) ? names[code] : NULL;
 }
 
+const char *sw_grpc_code_word(int code)
+{
+    static const char *const words[] = {
+        [SW_GRPC_OK] = "OK",
+        [SW_GRPC_CANCELLED] = "CANCELLED",
+        [SW_GRPC_UNKNOWN] = "UNKNOWN",
+        [SW_GRPC_INVALID_ARGUMENT] = "INVALID_ARGUMENT",
+        [SW_GRPC_DEADLINE_EXCEEDED] = "DEADLINE_EXCEEDED",
+        [SW_GRPC_NOT_FOUND] = "NOT_FOUND",
+        [SW_GRPC_ALREADY_EXISTS] = "ALREADY_EXISTS",
+        [SW_GRPC_PERMISSION_DENIED] = "PERMISSION_DENIED",
+        [SW_GRPC_RESOURCE_EXHAUSTED] = "RESOURCE_EXHAUSTED",
+        [SW_GRPC_FAILED_PRECONDITION] = "FAILED_PRECONDITION",
+        [SW_GRPC_ABORTED] = "ABORTED",
+        [SW_GRPC_OUT_OF_RANGE] = "OUT_OF_RANGE",
+        [SW_GRPC_UNIMPLEMENTED] = "UNIMPLEMENTED",
+        [SW_GRPC_INTERNAL] = "INTERNAL",
+        [SW_GRPC_UNAVAILABLE] = "UNAVAILABLE",
+        [SW_GRPC_DATA_LOSS] = "DATA_LOSS",
+        [SW_GRPC_UNAUTHENTICATED] = "UNAUTHENTICATED",
+    };
+    return code >= 0 && code < (int)SW_ARRAY_SIZE(words) ? words[code] : NULL;
+}
+
 // grpc-go internal/transport/http_util.go http2ErrConvTab.
 int sw_grpc_code_of_reset(uint32_t h2_code)
 {

@@ -84,6 +84,9 @@ size_t sw_grpc_timeout_format(uint64_t ns, char out[16]);
 /** "Unavailable", … as Go prints codes; "Code(17)" for unknown ones needs the number: NULL. */
 const char *sw_grpc_code_name(int code);
 
+/** Its name in capitals ("DEADLINE_EXCEEDED"), as attributes have it; NULL outside 0 … 16. */
+const char *sw_grpc_code_word(int code);
+
 /** What an RST_STREAM of the server means to a client of grpc-go. */
 int sw_grpc_code_of_reset(uint32_t h2_code);
 

@@ -344,8 +344,9 @@ static bool inflate(struct receive_call *call)
     struct sw_buf *plain = NULL;
     const char *why = "";
     bool at_header = false;
-    int err = sw_codec_gunzip(
+    int err = sw_codec_open(
         receiver->codec,
+        SW_CODING_GZIP,
         packed != NULL ? packed->data : (const uint8_t *)"",
         packed != NULL ? packed->size : 0,
         call->endpoint->message_max,

@@ -37,7 +37,9 @@ int sw_send_body_init_gzip(
     struct sw_batch_cursor cursor;
     struct sw_buf *packed = NULL;
     sw_batch_cursor_init(&cursor, batch);
-    int err = sw_codec_gzip(codec, next_for_codec, &cursor, batch->bytes, account, &packed);
+    int err = sw_codec_pack(
+        codec, SW_CODING_GZIP, 0, next_for_codec, &cursor, batch->bytes, account, &packed
+    );
     if (err != SW_OK) {
         return err;
     }

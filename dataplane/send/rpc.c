@@ -265,8 +265,9 @@ static struct sw_buf *take_message(struct rpc *rpc, int *ret_err, const char **r
     if (rpc->gzip_answer) {
         *ret_err = channel->codec == NULL ? sw_codec_new(&channel->codec) : SW_OK;
         if (*ret_err == SW_OK) {
-            *ret_err = sw_codec_gunzip(
+            *ret_err = sw_codec_open(
                 channel->codec,
+                SW_CODING_GZIP,
                 buf->data,
                 buf->size,
                 CHANNEL_MESSAGE_MAX,

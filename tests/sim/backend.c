@@ -186,8 +186,9 @@ static void take(struct call *call, struct sw_buf *message, bool counts)
     struct sw_buf *plain = message;
     if (call->reader.compressed) {
         const char *why = "";
-        int err = sw_codec_gunzip(
+        int err = sw_codec_open(
             backend->codec,
+            SW_CODING_GZIP,
             message->data,
             message->size,
             MESSAGE_MAX,

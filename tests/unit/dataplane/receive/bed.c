@@ -223,7 +223,9 @@ struct sw_buf *bed_gzip(const struct sw_buf *buf)
     struct sw_buf *out = NULL;
     uint32_t size = buf->size;
     assert_int_equal(sw_codec_new(&codec), SW_OK);
-    assert_int_equal(sw_codec_gzip(codec, next_piece, &buf, size, NULL, &out), SW_OK);
+    assert_int_equal(
+        sw_codec_pack(codec, SW_CODING_GZIP, 0, next_piece, &buf, size, NULL, &out), SW_OK
+    );
     sw_codec_free(codec);
     return out;
 }

@@ -175,8 +175,9 @@ static void test_gzip_is_named_and_flagged_and_opens_to_the_same(void **state)
     assert_int_equal(request->body->data[0], 1);
     assert_int_equal(sw_codec_new(&codec), 0);
     assert_int_equal(
-        sw_codec_gunzip(
+        sw_codec_open(
             codec,
+            SW_CODING_GZIP,
             request->body->data + 5,
             request->body->size - 5,
             1 << 20,
