@@ -24,9 +24,10 @@ struct sw_event_kind {
     const char *message;        /**< the Collector's words where it has them; NULL: the event's own,
                                      which is data and not to be rate-limited */
     const char *component_kind; /**< "receiver", "processor", "exporter" */
-    const char *count_key; /**< name for `count`, which stands before `items`; NULL: left out */
-    const char *items_key; /**< name for `items` in the line ("dropped_items"); NULL: left out */
-    const char *text_key;  /**< name for `text` ("error"); NULL: left out */
+    const char *count_key;  /**< name for `count`, which stands before `items`; NULL: left out */
+    const char *second_key; /**< name for `second`, between the two; NULL: left out */
+    const char *items_key;  /**< name for `items` in the line ("dropped_items"); NULL: left out */
+    const char *text_key;   /**< name for `text` ("error"); NULL: left out */
 };
 
 struct sw_event {
@@ -35,6 +36,7 @@ struct sw_event {
     const char *signal; /**< "traces" or NULL */
     uint64_t wall_ns;
     int64_t count;
+    int64_t second;
     int64_t items;
     struct sw_buf
         *message; /**< of kinds without one, several lines; its only reference travels along */

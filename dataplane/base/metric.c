@@ -23,6 +23,7 @@ struct sw_series {
 
 struct sw_metrics {
     unsigned cells_count; // cores and the control thread
+    enum sw_metric_level level;
     struct sw_series *first;
     uint64_t *buckets; // for sw_metrics_each: as many as the widest histogram has
     unsigned buckets_max;
@@ -35,8 +36,19 @@ int sw_metrics_new(unsigned cores_count, struct sw_metrics **ret_metrics)
         return SW_E_NOMEM;
     }
     metrics->cells_count = cores_count + 1;
+    metrics->level = SW_LEVEL_DETAILED;
     *ret_metrics = metrics;
     return SW_OK;
+}
+
+void sw_metrics_set_level(struct sw_metrics *metrics, enum sw_metric_level level)
+{
+    metrics->level = level;
+}
+
+enum sw_metric_level sw_metrics_level(const struct sw_metrics *metrics)
+{
+    return metrics->level;
 }
 
 static void free_series(struct sw_series *series)

@@ -62,6 +62,11 @@ struct sw_cell {
 SW_CHECKED int sw_metrics_new(unsigned cores_count, struct sw_metrics **ret_metrics);
 void sw_metrics_free(struct sw_metrics *metrics);
 
+/** From now on families above this level get no cells, so that nobody pays for what no page shows.
+ * Detailed at first. Control thread, before series are made. */
+void sw_metrics_set_level(struct sw_metrics *metrics, enum sw_metric_level level);
+enum sw_metric_level sw_metrics_level(const struct sw_metrics *metrics);
+
 /** Finds or makes the series of a family with these labels (copied; their order does not matter).
  * Families are the same when their names are. Control thread, also while the cores run.
  * @return NULL when out of memory */

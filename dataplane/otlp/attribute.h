@@ -12,6 +12,7 @@
 #define SW_SPAN_ATTRIBUTES     SW_PB_TAG(9, SW_PB_LEN)
 #define SW_EVENT_ATTRIBUTES    SW_PB_TAG(3, SW_PB_LEN)
 #define SW_LINK_ATTRIBUTES     SW_PB_TAG(4, SW_PB_LEN)
+#define SW_LOG_ATTRIBUTES      SW_PB_TAG(6, SW_PB_LEN) /**< data points: sw_metric_attributes_tag */
 #define SW_KVLIST_VALUES       SW_PB_TAG(1, SW_PB_LEN) /**< of a SW_ANY_MAP's bytes */
 
 enum sw_any_type {

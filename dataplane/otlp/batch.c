@@ -1,6 +1,7 @@
 #include "dataplane/otlp/batch.h"
 
 #include "dataplane/base/mem.h"
+#include "dataplane/otlp/client.h"
 
 #include <string.h>
 
@@ -26,6 +27,7 @@ struct sw_batch *sw_batch_new(enum sw_signal signal)
     batch->pieces_count = 0;
     batch->pieces_capacity = SW_ARRAY_SIZE(batch->pieces_inline);
     batch->arrived_ns = 0;
+    batch->client = NULL;
     batch->branch = NULL;
     batch->next = NULL;
     return batch;
@@ -39,6 +41,7 @@ void sw_batch_free(struct sw_batch *batch)
     for (uint32_t i = 0; i < batch->pieces_count; i++) {
         sw_buf_unref(batch->pieces[i].buf);
     }
+    sw_client_unref(batch->client);
     if (batch->pieces != batch->pieces_inline) {
         sw_free(batch->pieces);
     }
@@ -210,6 +213,10 @@ int sw_batch_merge(struct sw_batch *into, struct sw_batch *from)
     if (into->items_count == 0 || from->arrived_ns < into->arrived_ns) {
         into->arrived_ns = from->arrived_ns;
     }
+    if (into->client != from->client) {
+        sw_client_unref(into->client);
+        into->client = NULL;
+    }
     append_parts(into, from);
     from->pieces_count = 0; // the references moved
     sw_batch_free(from);
@@ -228,6 +235,7 @@ struct sw_batch *sw_batch_share(const struct sw_batch *batch)
         sw_buf_ref(other->pieces[i].buf);
     }
     other->arrived_ns = batch->arrived_ns;
+    other->client = sw_client_ref(batch->client);
     other->branch = batch->branch;
     return other;
 }
@@ -248,6 +256,7 @@ struct sw_batch *sw_batch_detach(const struct sw_batch *batch, struct sw_account
     SW_ASSERT(err == SW_OK);
     sw_buf_unref(buf);
     other->arrived_ns = batch->arrived_ns;
+    other->client = sw_client_ref(batch->client);
     other->branch = batch->branch;
     return other;
 }

@@ -7,7 +7,10 @@
  *   level 1 part: its pieces, concatenated, are the content of ONE ResourceSpans; `head` holds the
  *                 tag and length that go in front. Each piece holds complete fields of it, but
  *                 where a scope was cut (sw_batch_split): its tag and length are a piece, its
- *                 content is the pieces behind, each with complete fields of the ScopeSpans.
+ *                 content is the pieces behind, each with complete fields of the ScopeSpans; in it
+ *                 the same holds for a metric that was cut, and in that for its Gauge, Sum, ...
+ *
+ * What is said of ResourceSpans and so on holds for ResourceMetrics and ResourceLogs as well.
  *
  * Concatenating all heads and pieces in order gives a valid request, so merging batches is joining
  * lists and writing one is writev. Nothing is re-encoded; unknown fields stay where they are.
@@ -37,14 +40,14 @@ const char *sw_signal_name(enum sw_signal signal);
 struct sw_part {
     uint32_t first_piece; /**< index into the batch's pieces */
     uint32_t pieces_count;
-    uint32_t items_count; /**< spans */
+    uint32_t items_count; /**< spans, data points, log records */
     uint32_t bytes;       /**< of the pieces together */
     uint8_t level;        /**< 0 or 1 */
     uint8_t head_len;     /**< level 1: bytes of head; level 0: 0 */
     uint8_t head[SW_PART_HEAD_MAX];
 };
 
-/** Who sent it: peer and metadata; counted, home core only. NULL in a batch: nobody in particular. */
+/** Who sent it (client.h). NULL in a batch: nobody in particular. */
 struct sw_client;
 
 struct sw_batch {
@@ -58,6 +61,9 @@ struct sw_batch {
     uint32_t pieces_count;
     uint32_t pieces_capacity;
     uint64_t arrived_ns; /**< core clock, when the oldest of it was received */
+    /** Holds a reference. Copies, cuts and shares of the batch have it too; of two batches that are merged
+     * the client stays if it is the same, else the result has none. */
+    struct sw_client *client;
     struct sw_branch
         *branch; /**< whose books it stands in (pipeline/balance.h); set by the pipeline */
     struct sw_batch *next; /**< for the list of whoever owns it */
@@ -99,9 +105,10 @@ struct sw_batch *sw_batch_share(const struct sw_batch *batch);
  * wait without pinning the buffers of others. NULL when out of memory (batch unchanged). */
 struct sw_batch *sw_batch_detach(const struct sw_batch *batch, struct sw_account *account);
 
-/** Cuts the first `items` items off into a new batch of their own, in order, whole resources and
- * scopes where they fit, copying resource, scope and schema URLs of one that is cut (as the
- * Collector's batch processor). batch keeps the rest. 0 < items < batch->items_count.
+/** Cuts the first `items` items off into a new batch of their own, in order, whole resources, scopes
+ * and metrics where they fit, repeating what stands around the items of one that is cut: resource,
+ * scope, schema URLs; a metric's name, description, unit, metadata, temporality (as the Collector's
+ * batch processor, but that loses metadata). batch keeps the rest. 0 < items < batch->items_count.
  *
  * @param account  charged with the few bytes that are copied
  * @return 0, or SW_E_NOMEM (batch unchanged)

@@ -1,7 +1,7 @@
 /* Walking validated trace bytes: ResourceSpans, ScopeSpans, spans, and a shallow view of one span.
  *
  * Nothing is copied; all ranges point into the bytes that were given. Fields may stand in any order.
- * On bytes that did not pass sw_otlp_traces_validate everything here stays memory safe and stops at the
+ * On bytes that did not pass sw_otlp_validate everything here stays memory safe and stops at the
  * first field that cannot be read.
  *
  *     struct sw_otlp_iter resources, scopes, spans;
@@ -18,7 +18,8 @@
  * sw_otlp_scopes_init a piece, and sw_envelope_add a piece for what stands around the scopes.
  *
  * Metrics and logs have the same field numbers in these envelopes (resource 1, scopes 2, schema URL 3;
- * scope 1, items 2, schema URL 3), so all but the span view serves them as it is.
+ * scope 1, items 2, schema URL 3), so all but the span view serves them as it is; views of
+ * metrics and log records are in metric.h.
  */
 #ifndef SW_OTLP_SPAN_H
 #define SW_OTLP_SPAN_H

@@ -130,34 +130,21 @@ bool sw_otlp_walk_span(struct sw_otlp_walk *walk, const uint8_t *at, const uint8
 
 bool sw_otlp_walk_scope_spans(struct sw_otlp_walk *walk, const uint8_t *at, const uint8_t *end)
 {
-    while (at < end) {
-        const uint8_t *span_end = at;
-        const uint8_t *span = NULL;
-        if (SW_LIKELY(at[0] == TAG_SCOPE_SPANS_SPANS)) {
-            span = sw_otlp_usual_message(at, end, &span_end);
-        }
-        if (SW_LIKELY(span != NULL)) {
-            walk->depth++;
-            if (!sw_otlp_walk_span(walk, span, span_end)) {
-                return false;
-            }
-            walk->depth--;
-            at = span_end;
-        } else {
-            at = sw_otlp_check_field(walk, SW_OTLP_SCOPE_SPANS, at, end);
-            if (at == NULL) {
-                return false;
-            }
-        }
-    }
-    return true;
+    return sw_otlp_walk_children(
+        walk, SW_OTLP_SCOPE_SPANS, TAG_SCOPE_SPANS_SPANS, sw_otlp_walk_span, at, end
+    );
 }
 
-/* Field 1000: what is in it is told apart, for it counts only where there are no other scopes. */
-bool sw_otlp_walk_old_scope_spans(struct sw_otlp_walk *walk, const uint8_t *at, const uint8_t *end)
+/* What is in field 1000 is told apart, for it counts only where there are no other scopes. */
+bool sw_otlp_walk_old_scope(
+    struct sw_otlp_walk *walk,
+    sw_otlp_walker *walker,
+    const uint8_t *at,
+    const uint8_t *end
+)
 {
     uint32_t before = walk->items_count;
-    bool valid = sw_otlp_walk_scope_spans(walk, at, end);
+    bool valid = walker(walk, at, end);
     walk->old_items_count += walk->items_count - before;
     walk->items_count = before;
     walk->old_scopes_count++;
@@ -179,13 +166,18 @@ bool sw_otlp_walk_resource(struct sw_otlp_walk *walk, const uint8_t *at, const u
     return true;
 }
 
-bool sw_otlp_walk_resource_spans(struct sw_otlp_walk *walk, const uint8_t *at, const uint8_t *end)
+bool sw_otlp_walk_resource_items(
+    struct sw_otlp_walk *walk,
+    enum sw_otlp_message message,
+    const uint8_t *at,
+    const uint8_t *end
+)
 {
     walk->resources_count++;
     walk->scopes_count = 0;
     walk->old_items_count = 0;
     while (at < end) {
-        at = sw_otlp_check_field(walk, SW_OTLP_RESOURCE_SPANS, at, end);
+        at = sw_otlp_check_field(walk, message, at, end);
         if (at == NULL) {
             return false;
         }
@@ -196,36 +188,42 @@ bool sw_otlp_walk_resource_spans(struct sw_otlp_walk *walk, const uint8_t *at, c
     return true;
 }
 
-int sw_otlp_traces_validate(
+int sw_otlp_validate(
+    enum sw_signal signal,
     const uint8_t *data,
     size_t size,
     struct sw_otlp_counts *ret_counts,
     struct sw_otlp_fault *ret_fault
 )
 {
-    struct sw_otlp_walk walk = {.begin = data, .fault = ret_fault};
-    if (size > 0 && !sw_otlp_check_message(&walk, SW_OTLP_TRACES_REQUEST, data, data + size)) {
+    static const enum sw_otlp_message requests[SW_SIGNALS_COUNT] = {
+        [SW_TRACES] = SW_OTLP_TRACES_REQUEST,
+        [SW_METRICS] = SW_OTLP_METRICS_REQUEST,
+        [SW_LOGS] = SW_OTLP_LOGS_REQUEST,
+    };
+    struct sw_otlp_walk walk = {.begin = data, .fault = ret_fault, .request = requests[signal]};
+    if (size > 0 && !sw_otlp_check_message(&walk, walk.request, data, data + size)) {
         return SW_E_MALFORMED;
     }
     *ret_counts = (struct sw_otlp_counts){
-        .resource_spans = walk.resources_count,
-        .spans = walk.items_count,
+        .resources = walk.resources_count,
+        .items = walk.items_count,
         .migrate = walk.old_scopes_count > 0,
     };
     return SW_OK;
 }
 
-/* ---- field 1000 ---- */
+/* ---- field 1000, the same in all signals ---- */
 
-#define TAG_RESOURCE_SPANS SW_PB_TAG(1, SW_PB_LEN)
-#define TAG_SCOPES         SW_PB_TAG(2, SW_PB_LEN)
-#define TAG_OLD_SCOPES     SW_PB_TAG(1000, SW_PB_LEN)
+#define TAG_RESOURCES  SW_PB_TAG(1, SW_PB_LEN)
+#define TAG_SCOPES     SW_PB_TAG(2, SW_PB_LEN)
+#define TAG_OLD_SCOPES SW_PB_TAG(1000, SW_PB_LEN)
 
-static bool has_scopes(struct sw_bytes resource_spans)
+static bool has_scopes(struct sw_bytes resource)
 {
     struct sw_pb_reader reader;
     struct sw_pb_field field;
-    sw_pb_reader_init(&reader, resource_spans);
+    sw_pb_reader_init(&reader, resource);
     while (sw_pb_next(&reader, &field)) {
         if (field.tag == TAG_SCOPES) {
             return true;
@@ -234,15 +232,15 @@ static bool has_scopes(struct sw_bytes resource_spans)
     return false;
 }
 
-/* Writes the content of a ResourceSpans as it shall be; out NULL only measures. `out` may overlap from
+/* Writes the content of a ResourceSpans (or its like) as it shall be; out NULL only measures. `out` may overlap from
  * below. @return bytes */
-static size_t migrate_resource_spans(struct sw_bytes resource_spans, uint8_t *out)
+static size_t migrate_resource(struct sw_bytes resource, uint8_t *out)
 {
-    bool keep = !has_scopes(resource_spans);
+    bool keep = !has_scopes(resource);
     size_t size = 0;
     struct sw_pb_reader reader;
     struct sw_pb_field field;
-    sw_pb_reader_init(&reader, resource_spans);
+    sw_pb_reader_init(&reader, resource);
     while (sw_pb_next(&reader, &field)) {
         struct sw_bytes bytes = field.whole;
         if (field.tag == TAG_OLD_SCOPES) {
@@ -263,22 +261,22 @@ static size_t migrate_resource_spans(struct sw_bytes resource_spans, uint8_t *ou
     return size;
 }
 
-size_t sw_otlp_traces_migrate(uint8_t *data, size_t size)
+size_t sw_otlp_migrate(uint8_t *data, size_t size)
 {
     uint8_t *out = data;
     struct sw_pb_reader reader;
     struct sw_pb_field field;
     sw_pb_reader_init(&reader, (struct sw_bytes){data, size});
     while (sw_pb_next(&reader, &field)) {
-        if (field.tag != TAG_RESOURCE_SPANS) {
+        if (field.tag != TAG_RESOURCES) {
             memmove(out, field.whole.data, field.whole.size);
             out += field.whole.size;
             continue;
         }
         // Nothing grows, so what is written never reaches what is still to be read.
-        size_t content_size = migrate_resource_spans(field.bytes, NULL);
-        out = sw_pb_put_head(out, TAG_RESOURCE_SPANS, content_size);
-        out += migrate_resource_spans(field.bytes, out);
+        size_t content_size = migrate_resource(field.bytes, NULL);
+        out = sw_pb_put_head(out, TAG_RESOURCES, content_size);
+        out += migrate_resource(field.bytes, out);
     }
     return (size_t)(out - data);
 }

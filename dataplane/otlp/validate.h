@@ -11,12 +11,14 @@
  *   - a tag above 32 bits or longer than 5 bytes is refused;
  *   - messages may nest SW_OTLP_DEPTH_MAX deep (the decoder had no limit; protobuf's own is 100).
  *
- * Metrics and logs join as tables of their messages (validate.c) plus an entry here.
+ * Lists of numbers may be packed or not; a packed one has whole elements. Of the members of a metric's
+ * oneof that are given (Gauge, Sum, ...) the last one is meant, and its data points count alone.
  */
 #ifndef SW_OTLP_VALIDATE_H
 #define SW_OTLP_VALIDATE_H
 
 #include "dataplane/base/err.h"
+#include "dataplane/otlp/batch.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,10 +29,11 @@
 #define SW_OTLP_DEPTH_MAX 100
 
 struct sw_otlp_counts {
-    uint32_t resource_spans;
-    uint32_t spans; /**< as the Collector counts them, that is after migration (below) */
-    /** Some ResourceSpans has field 1000, the scope list of 2021. The Collector takes it for the scopes
-     * where there are no others and then forgets it: call sw_otlp_traces_migrate. */
+    uint32_t resources; /**< ResourceSpans, ResourceMetrics, ResourceLogs */
+    /** Spans, data points, log records, as the Collector counts them: after migration (below). */
+    uint32_t items;
+    /** Some resource has field 1000, the scope list of 2021. The Collector takes it for the scopes
+     * where there are no others and then forgets it: call sw_otlp_migrate. */
     bool migrate;
 };
 
@@ -42,26 +45,27 @@ struct sw_otlp_fault {
     char text[SW_OTLP_FAULT_TEXT_MAX]; /**< NUL-terminated, the Collector's words */
 };
 
-/** Looks at each byte that has a meaning in an ExportTraceServiceRequest.
+/** Looks at each byte that has a meaning in an export request of this signal.
  *
  * @param data        NULL is legal for size 0 (an empty request is valid)
  * @param ret_counts  written on success
  * @param ret_fault   written on failure; may be NULL
  * @return 0 or SW_E_MALFORMED
  */
-SW_CHECKED int sw_otlp_traces_validate(
+SW_CHECKED int sw_otlp_validate(
+    enum sw_signal signal,
     const uint8_t *data,
     size_t size,
     struct sw_otlp_counts *ret_counts,
     struct sw_otlp_fault *ret_fault
 );
 
-/** Rewrites a valid request in place without field 1000, as the Collector's receiver does: where a
- * ResourceSpans has no other scopes these become its scopes, else they go. Needed only when the counts
+/** Rewrites a valid request of any signal in place without field 1000, as the Collector's receiver does:
+ * where a resource has no other scopes these become its scopes, else they go. Needed only when the counts
  * say so; walkers take field 1000 for an unknown field.
  *
  * @return the new size, not above the old
  */
-size_t sw_otlp_traces_migrate(uint8_t *data, size_t size);
+size_t sw_otlp_migrate(uint8_t *data, size_t size);
 
 #endif

@@ -1,8 +1,8 @@
 /* Validation inside: messages as tables, and the walk that holds bytes against them.
  *
  * The tables are the whole truth: `sw_otlp_check_field` alone validates any message exactly. In front
- * of it stand walkers for the messages that every span has, which recognise the usual bytes at a glance
- * and hand everything else to the table. */
+ * of it stand walkers for the messages that every request is full of, which recognise the usual bytes at a
+ * glance and hand everything else to the table. */
 #ifndef SW_OTLP_VALIDATE_INTERNAL_H
 #define SW_OTLP_VALIDATE_INTERNAL_H
 
@@ -14,9 +14,11 @@ enum sw_otlp_kind {
     SW_OTLP_VARINT,
     SW_OTLP_I64,
     SW_OTLP_I32,
-    SW_OTLP_BYTES,    // strings too: nobody checks UTF-8
-    SW_OTLP_TRACE_ID, // 0 or 16 bytes
-    SW_OTLP_SPAN_ID,  // 0 or 8 bytes
+    SW_OTLP_BYTES,         // strings too: nobody checks UTF-8
+    SW_OTLP_TRACE_ID,      // 0 or 16 bytes
+    SW_OTLP_SPAN_ID,       // 0 or 8 bytes
+    SW_OTLP_PACKED_I64,    // a list: packed, or one element
+    SW_OTLP_PACKED_VARINT, // likewise
     SW_OTLP_MESSAGE,
 };
 
@@ -36,6 +38,28 @@ enum sw_otlp_message {
     SW_OTLP_EVENT,
     SW_OTLP_LINK,
     SW_OTLP_STATUS,
+    SW_OTLP_METRICS_REQUEST,
+    SW_OTLP_RESOURCE_METRICS,
+    SW_OTLP_SCOPE_METRICS,
+    SW_OTLP_OLD_SCOPE_METRICS,
+    SW_OTLP_METRIC,
+    SW_OTLP_GAUGE,
+    SW_OTLP_SUM,
+    SW_OTLP_HISTOGRAM,
+    SW_OTLP_EXPONENTIAL_HISTOGRAM,
+    SW_OTLP_SUMMARY,
+    SW_OTLP_NUMBER_POINT,
+    SW_OTLP_HISTOGRAM_POINT,
+    SW_OTLP_EXPONENTIAL_POINT,
+    SW_OTLP_BUCKETS,
+    SW_OTLP_SUMMARY_POINT,
+    SW_OTLP_QUANTILE,
+    SW_OTLP_EXEMPLAR,
+    SW_OTLP_LOGS_REQUEST,
+    SW_OTLP_RESOURCE_LOGS,
+    SW_OTLP_SCOPE_LOGS,
+    SW_OTLP_OLD_SCOPE_LOGS,
+    SW_OTLP_LOG_RECORD,
     SW_OTLP_MESSAGES_COUNT,
 };
 
@@ -58,10 +82,12 @@ extern const struct sw_otlp_message_table sw_otlp_messages[SW_OTLP_MESSAGES_COUN
 struct sw_otlp_walk {
     const uint8_t *begin;
     struct sw_otlp_fault *fault; // NULL: nobody wants to know
-    uint32_t depth;              // messages around the place where the walk is
-    uint32_t items_count;        // spans
+    enum sw_otlp_message request;
+    uint32_t depth;        // messages around the place where the walk is
+    uint32_t items_count;  // spans, data points, log records
+    uint32_t metric_begin; // items before the metric the walk is in
     uint32_t resources_count;
-    uint32_t scopes_count;     // of the ResourceSpans the walk is in
+    uint32_t scopes_count;     // of the ResourceSpans (or its like) the walk is in
     uint32_t old_items_count;  // of its field 1000
     uint32_t old_scopes_count; // in the whole request
 };
@@ -83,11 +109,54 @@ bool sw_otlp_check_message(
 );
 
 /* The walkers: content of a message, its depth already counted. */
-bool sw_otlp_walk_resource(struct sw_otlp_walk *walk, const uint8_t *at, const uint8_t *end);
-bool sw_otlp_walk_resource_spans(struct sw_otlp_walk *walk, const uint8_t *at, const uint8_t *end);
-bool sw_otlp_walk_scope_spans(struct sw_otlp_walk *walk, const uint8_t *at, const uint8_t *end);
-bool sw_otlp_walk_old_scope_spans(struct sw_otlp_walk *walk, const uint8_t *at, const uint8_t *end);
-bool sw_otlp_walk_span(struct sw_otlp_walk *walk, const uint8_t *at, const uint8_t *end);
+typedef bool sw_otlp_walker(struct sw_otlp_walk *walk, const uint8_t *at, const uint8_t *end);
+sw_otlp_walker sw_otlp_walk_resource;
+sw_otlp_walker sw_otlp_walk_scope_spans;
+sw_otlp_walker sw_otlp_walk_span;
+sw_otlp_walker sw_otlp_walk_scope_metrics;
+sw_otlp_walker sw_otlp_walk_metric;
+sw_otlp_walker sw_otlp_walk_scope_logs;
+sw_otlp_walker sw_otlp_walk_log_record;
+
+/* ResourceSpans and its likes. */
+bool sw_otlp_walk_resource_items(
+    struct sw_otlp_walk *walk,
+    enum sw_otlp_message message,
+    const uint8_t *at,
+    const uint8_t *end
+);
+
+/* Field 1000, whose scopes `walker` walks. */
+bool sw_otlp_walk_old_scope(
+    struct sw_otlp_walk *walk,
+    sw_otlp_walker *walker,
+    const uint8_t *at,
+    const uint8_t *end
+);
+
+/* A data point of this kind. */
+bool sw_otlp_walk_point(
+    struct sw_otlp_walk *walk,
+    enum sw_otlp_message message,
+    const uint8_t *at,
+    const uint8_t *end
+);
+
+/* Any message that has no walker of its own: its fields as the table has them. */
+bool sw_otlp_walk_fields(
+    struct sw_otlp_walk *walk,
+    enum sw_otlp_message message,
+    const uint8_t *at,
+    const uint8_t *end
+);
+
+/* Gauge and its likes. */
+bool sw_otlp_walk_points(
+    struct sw_otlp_walk *walk,
+    enum sw_otlp_message message,
+    const uint8_t *at,
+    const uint8_t *end
+);
 
 /* ---- the usual bytes ---- */
 
@@ -167,6 +236,16 @@ sw_otlp_usual_message(const uint8_t *at, const uint8_t *end, const uint8_t **ret
     return behind == at ? NULL : at + (at[1] < 0x80 ? 2 : 3);
 }
 
+/* Whether these are the whole content of an AnyValue: one member; strings and bytes of up to 16 KiB. False
+ * says nothing. */
+static inline bool sw_otlp_usual_any(const uint8_t *at, const uint8_t *end)
+{
+    if (end - at >= 2 && (at[0] == 0x0a || at[0] == 0x3a)) { // string, bytes
+        return sw_otlp_usual_bytes(at, end) == end;
+    }
+    return end - at < 0x80 && sw_otlp_usual_value(at, (size_t)(end - at));
+}
+
 /* As sw_otlp_usual_key_value, for a string or bytes that make it longer. */
 bool sw_otlp_long_key_value(const uint8_t *at, const uint8_t *end);
 
@@ -192,6 +271,39 @@ sw_otlp_usual_key_values(const uint8_t *at, const uint8_t *end, uint8_t tag)
         at = content + size;
     }
     return at;
+}
+
+/* The content of a message that holds little but messages of one kind, in a field of a one-byte tag. */
+static inline __attribute__((always_inline)) bool sw_otlp_walk_children(
+    struct sw_otlp_walk *walk,
+    enum sw_otlp_message message,
+    uint8_t child_tag,
+    sw_otlp_walker *child_walker,
+    const uint8_t *at,
+    const uint8_t *end
+)
+{
+    while (at < end) {
+        const uint8_t *child_end = at;
+        const uint8_t *child = NULL;
+        if (SW_LIKELY(at[0] == child_tag)) {
+            child = sw_otlp_usual_message(at, end, &child_end);
+        }
+        if (SW_LIKELY(child != NULL)) {
+            walk->depth++;
+            if (!child_walker(walk, child, child_end)) {
+                return false;
+            }
+            walk->depth--;
+            at = child_end;
+        } else {
+            at = sw_otlp_check_field(walk, message, at, end);
+            if (at == NULL) {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 #endif

@@ -190,7 +190,7 @@ bool sw_receive_memory_short(struct sw_otlp_receiver *receiver)
 static void count(struct receive_call *call, int err)
 {
     const struct receive_cells *cells = &call->endpoint->cells[call->signal];
-    int64_t items = call->counts.spans;
+    int64_t items = call->counts.items;
     sw_count(cells->accepted, err == SW_OK ? items : 0);
     sw_count(cells->refused, err == SW_OK ? 0 : items);
     sw_count(cells->failed, 0);
@@ -250,7 +250,7 @@ static struct sw_batch *make_batch(struct receive_call *call)
         return NULL;
     }
     struct sw_buf *body = call->body;
-    if (sw_batch_add_raw(batch, body, body->data, body->size, call->counts.spans) != SW_OK) {
+    if (sw_batch_add_raw(batch, body, body->data, body->size, call->counts.items) != SW_OK) {
         sw_batch_free(batch);
         return NULL;
     }
@@ -278,13 +278,13 @@ static void hand_over(struct receive_call *call)
 {
     struct sw_otlp_receiver *receiver = call->endpoint->receiver;
     struct sw_stage *entry = receiver->env.entries[call->signal];
-    if (call->counts.spans == 0) {
+    if (call->counts.items == 0) {
         let_go(call);
         tell_success(call); // without items it never reaches the pipeline, nor the metrics
         return;
     }
     if (call->counts.migrate) {
-        call->body->size = (uint32_t)sw_otlp_traces_migrate(call->body->data, call->body->size);
+        call->body->size = (uint32_t)sw_otlp_migrate(call->body->data, call->body->size);
     }
     if (sw_receive_memory_short(receiver)) {
         let_go(call);
@@ -391,7 +391,7 @@ static bool validate(struct receive_call *call)
     struct sw_otlp_fault fault;
     const uint8_t *data = call->body->data + call->decoded_bytes;
     size_t size = slice_of(data, call->body->size - call->decoded_bytes);
-    if (sw_otlp_traces_validate(data, size, &counts, &fault) != SW_OK) {
+    if (sw_otlp_validate(SW_TRACES, data, size, &counts, &fault) != SW_OK) {
         struct sw_buf *text = NULL;
         if (is_grpc(call)) {
             text = sw_receive_text("grpc: error unmarshalling request: %s", fault.text);
@@ -405,8 +405,8 @@ static bool validate(struct receive_call *call)
         return false;
     }
     call->decoded_bytes += size;
-    call->counts.resource_spans += counts.resource_spans;
-    call->counts.spans += counts.spans;
+    call->counts.resources += counts.resources;
+    call->counts.items += counts.items;
     call->counts.migrate |= counts.migrate;
     return true;
 }

@@ -2,7 +2,8 @@
  *
  * Requests of 500 spans in 5 resources. Spans are of six kinds (HTTP server and client, database, queue,
  * cache, internal) that follow each other at random, with attributes, string lengths and values of their
- * own, so that branches do not learn one span by heart. Each line is the best of several rounds. */
+ * own, so that branches do not learn one span by heart. Then requests of 500 data points and of 500 log
+ * records. Each line is the best of several rounds. */
 #include "dataplane/otlp/attribute.h"
 #include "dataplane/otlp/span.h"
 #include "dataplane/otlp/validate.h"
@@ -288,6 +289,95 @@ make_request(unsigned attributes_count, unsigned length, bool reversed, size_t *
     return request;
 }
 
+/* ---- metrics and logs ---- */
+
+/* A data point in a field of its own: of a sum, or of a histogram. */
+static void add_point(struct chunk *to, bool histogram, const struct kind *kind)
+{
+    struct chunk point = {.size = 0};
+    uint64_t now = UINT64_C(1760000000000000000) + rnd(1000000000);
+    add_i64(&point, 2, now - 60000000000);
+    add_i64(&point, 3, now);
+    add_i64(&point, histogram ? 4 : 6, rnd(1000));
+    if (histogram) {
+        uint64_t values[15] = {rnd(1000), rnd(1000), rnd(1000)};
+        add_i64(&point, 5, rnd(1000));
+        add_bytes(&point, 6, values, 15 * 8);
+        add_bytes(&point, 7, values, 14 * 8);
+    }
+    for (unsigned i = 0; i < 5; i++) {
+        add_attribute(&point, histogram ? 9 : 7, kind->keys[i], kind->types[i], 3 + rnd(20), false);
+    }
+    add_bytes(to, 1, point.data, point.size);
+}
+
+/* A metric of four points. */
+static void add_metric(struct chunk *to, bool histogram)
+{
+    struct chunk data = {.size = 0};
+    const struct kind *kind = &kinds[rnd(SW_ARRAY_SIZE(kinds))];
+    for (unsigned i = 0; i < 4; i++) {
+        add_point(&data, histogram, kind);
+    }
+    add_number(&data, 2, 2);
+    if (!histogram) {
+        add_number(&data, 3, 1);
+    }
+    add_bytes(to, 1, letters, 10 + rnd(20));
+    add_bytes(to, 2, letters, 20 + rnd(60));
+    add_bytes(to, 3, "ms", 2);
+    add_bytes(to, histogram ? 9 : 7, data.data, data.size);
+}
+
+static void add_log(struct chunk *to)
+{
+    const struct kind *kind = &kinds[rnd(SW_ARRAY_SIZE(kinds))];
+    struct chunk body = {.size = 0};
+    uint64_t now = UINT64_C(1760000000000000000) + rnd(1000000000);
+    bool traced = rnd(2) == 0;
+    add_i64(to, 1, now);
+    add_number(to, 2, 9 + rnd(8));
+    add_bytes(to, 3, "INFO", 4);
+    add_bytes(&body, 1, letters, 20 + rnd(150));
+    add_bytes(to, 5, body.data, body.size);
+    for (unsigned i = 0; i < 6; i++) {
+        add_attribute(to, 6, kind->keys[i], kind->types[i], 3 + rnd(30), false);
+    }
+    add_bytes(to, 9, letters, traced ? 16 : 0);
+    add_bytes(to, 10, letters, traced ? 8 : 0);
+    add_i64(to, 11, now + 1000);
+}
+
+enum filling {
+    FILLING_SUMS,
+    FILLING_HISTOGRAMS,
+    FILLING_LOGS,
+};
+
+static uint8_t *make_other_request(enum filling filling, size_t *ret_size)
+{
+    struct chunk *item = malloc(sizeof(*item));
+    uint8_t *items = malloc(REQUEST_MAX);
+    uint8_t *request = malloc(REQUEST_MAX);
+    uint8_t *end = items;
+    for (unsigned i = 0; i < (filling == FILLING_LOGS ? SPANS_COUNT : SPANS_COUNT / 4); i++) {
+        item->size = 0;
+        if (filling == FILLING_LOGS) {
+            add_log(item);
+        } else {
+            add_metric(item, filling == FILLING_HISTOGRAMS);
+        }
+        end = sw_pb_put_bytes(end, 0x12, (struct sw_bytes){item->data, item->size});
+    }
+    size_t size = (size_t)(end - items);
+    uint8_t *at = sw_pb_put_head(request, 0x0a, sw_pb_len_size(0x12, size));
+    at = sw_pb_put_bytes(at, 0x12, (struct sw_bytes){items, size});
+    free(item);
+    free(items);
+    *ret_size = (size_t)(at - request);
+    return request;
+}
+
 static uint64_t now_ns(void)
 {
     struct timespec ts;
@@ -295,13 +385,28 @@ static uint64_t now_ns(void)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-static uint64_t run_validate(struct sw_bytes request)
+static uint64_t validate(enum sw_signal signal, struct sw_bytes request)
 {
     struct sw_otlp_counts counts;
-    if (sw_otlp_traces_validate(request.data, request.size, &counts, NULL) != SW_OK) {
+    if (sw_otlp_validate(signal, request.data, request.size, &counts, NULL) != SW_OK) {
         abort();
     }
-    return counts.spans;
+    return counts.items;
+}
+
+static uint64_t run_validate(struct sw_bytes request)
+{
+    return validate(SW_TRACES, request);
+}
+
+static uint64_t run_validate_metrics(struct sw_bytes request)
+{
+    return validate(SW_METRICS, request);
+}
+
+static uint64_t run_validate_logs(struct sw_bytes request)
+{
+    return validate(SW_LOGS, request);
 }
 
 enum touch {
@@ -377,6 +482,38 @@ best_ns_per_span(uint64_t (*run)(struct sw_bytes), const struct sw_bytes *reques
     return best;
 }
 
+static void run_others(double seconds)
+{
+    static const struct {
+        const char *name;
+        enum filling filling;
+        uint64_t (*run)(struct sw_bytes);
+    } fillings[] = {
+        {"sums, 4 points a metric, 5 attributes", FILLING_SUMS, run_validate_metrics},
+        {"histograms of 15 buckets, likewise", FILLING_HISTOGRAMS, run_validate_metrics},
+        {"log records, 6 attributes", FILLING_LOGS, run_validate_logs},
+    };
+    for (unsigned f = 0; f < SW_ARRAY_SIZE(fillings); f++) {
+        struct sw_bytes requests[REQUESTS_COUNT];
+        size_t bytes = 0;
+        for (unsigned i = 0; i < REQUESTS_COUNT; i++) {
+            requests[i].data = make_other_request(fillings[f].filling, &requests[i].size);
+            bytes += requests[i].size;
+        }
+        double ns = best_ns_per_span(fillings[f].run, requests, seconds);
+        printf(
+            "%s (%zu bytes an item)\n  %-22s %6.1f ns an item\n",
+            fillings[f].name,
+            bytes / (REQUESTS_COUNT * SPANS_COUNT),
+            "validate",
+            ns
+        );
+        for (unsigned i = 0; i < REQUESTS_COUNT; i++) {
+            free((void *)(uintptr_t)requests[i].data);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -420,5 +557,6 @@ int main(int argc, char **argv)
             }
         }
     }
+    run_others(seconds);
     return 0;
 }

@@ -25,13 +25,13 @@ static bool same(const struct sw_buf *a, const struct sw_buf *b)
  * of depth makes harmless. */
 static void check_request(enum sw_signal signal, const struct json_reading *reading)
 {
+    struct sw_otlp_counts counts;
+    const struct sw_buf *buf = reading->request;
+    AGREE(sw_otlp_validate(signal, buf->data, buf->size, &counts, NULL) == SW_OK);
+    AGREE(counts.migrate || counts.items == reading->items_count);
     if (signal != SW_TRACES) {
         return;
     }
-    struct sw_otlp_counts counts;
-    const struct sw_buf *buf = reading->request;
-    AGREE(sw_otlp_traces_validate(buf->data, buf->size, &counts, NULL) == SW_OK);
-    AGREE(counts.migrate || counts.spans == reading->items_count);
     Oracle__Request *request = oracle__request__unpack(NULL, buf->size, buf->data);
     AGREE(request != NULL);
     oracle__request__free_unpacked(request, NULL);

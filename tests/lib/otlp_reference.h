@@ -1,5 +1,5 @@
-/* A second opinion on trace bytes for tests: written from the wire tables alone, field by field, without any
- * shortcut, and shared with nothing in the product. It says whether a request is valid and how many spans
+/* A second opinion on OTLP bytes for tests: written from the wire tables alone, field by field, without any
+ * shortcut, and shared with nothing in the product. It says whether a request is valid and how many items
  * it has, and it rewrites messages with their fields in another order. */
 #ifndef SW_TESTS_LIB_OTLP_REFERENCE_H
 #define SW_TESTS_LIB_OTLP_REFERENCE_H
@@ -25,20 +25,97 @@ enum ref_type {
     REF_ANY_VALUE,
     REF_ARRAY,
     REF_KV_LIST,
+    REF_METRICS_REQUEST,
+    REF_RESOURCE_METRICS,
+    REF_SCOPE_METRICS,
+    REF_METRIC,
+    REF_GAUGE,
+    REF_SUM,
+    REF_HISTOGRAM,
+    REF_EXPONENTIAL,
+    REF_SUMMARY,
+    REF_NUMBER_POINT,
+    REF_HISTOGRAM_POINT,
+    REF_EXPONENTIAL_POINT,
+    REF_BUCKETS,
+    REF_SUMMARY_POINT,
+    REF_QUANTILE,
+    REF_EXEMPLAR,
+    REF_LOGS_REQUEST,
+    REF_RESOURCE_LOGS,
+    REF_SCOPE_LOGS,
+    REF_LOG_RECORD,
     REF_NONE, // no message
 };
 
-/* What a field is: its wire type, the length of an ID, the message in it. */
+/* What a field is: its wire type, the length of an ID, the message in it; of a list of numbers, which may be
+ * packed, the wire type of an element. */
 struct ref_field {
     int wire; // -1: not known
     unsigned id_size;
     enum ref_type message;
+    bool packed;
+    int element;
 };
+
+static inline bool ref_is_resource(enum ref_type type)
+{
+    return type == REF_RESOURCE_SPANS || type == REF_RESOURCE_METRICS || type == REF_RESOURCE_LOGS;
+}
+
+/* The message behind a letter, in a message of this type. */
+static inline enum ref_type ref_message(enum ref_type type, char letter)
+{
+    static const struct {
+        char letter;
+        enum ref_type within; // REF_NONE: wherever it stands
+        enum ref_type message;
+    } messages[] = {
+        {'R', REF_REQUEST, REF_RESOURCE_SPANS},
+        {'R', REF_METRICS_REQUEST, REF_RESOURCE_METRICS},
+        {'R', REF_LOGS_REQUEST, REF_RESOURCE_LOGS},
+        {'O', REF_NONE, REF_RESOURCE},
+        {'C', REF_RESOURCE_SPANS, REF_SCOPE_SPANS},
+        {'C', REF_RESOURCE_METRICS, REF_SCOPE_METRICS},
+        {'C', REF_RESOURCE_LOGS, REF_SCOPE_LOGS},
+        {'c', REF_NONE, REF_SCOPE},
+        {'P', REF_SCOPE_SPANS, REF_SPAN},
+        {'P', REF_SCOPE_METRICS, REF_METRIC},
+        {'P', REF_SCOPE_LOGS, REF_LOG_RECORD},
+        {'K', REF_NONE, REF_KEY_VALUE},
+        {'E', REF_NONE, REF_EVENT},
+        {'s', REF_NONE, REF_STATUS},
+        {'Y', REF_NONE, REF_ENTITY_REF},
+        {'A', REF_NONE, REF_ANY_VALUE},
+        {'I', REF_NONE, REF_ARRAY},
+        {'L', REF_SPAN, REF_LINK},
+        {'L', REF_ANY_VALUE, REF_KV_LIST},
+        {'G', REF_NONE, REF_GAUGE},
+        {'U', REF_NONE, REF_SUM},
+        {'H', REF_NONE, REF_HISTOGRAM},
+        {'X', REF_NONE, REF_EXPONENTIAL},
+        {'Z', REF_NONE, REF_SUMMARY},
+        {'N', REF_NONE, REF_NUMBER_POINT},
+        {'D', REF_NONE, REF_HISTOGRAM_POINT},
+        {'F', REF_NONE, REF_EXPONENTIAL_POINT},
+        {'J', REF_NONE, REF_SUMMARY_POINT},
+        {'B', REF_NONE, REF_BUCKETS},
+        {'Q', REF_NONE, REF_QUANTILE},
+        {'W', REF_NONE, REF_EXEMPLAR},
+    };
+    for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
+        if (messages[i].letter == letter
+            && (messages[i].within == REF_NONE || messages[i].within == type)) {
+            return messages[i].message;
+        }
+    }
+    return REF_NONE;
+}
 
 static inline struct ref_field ref_look_up(enum ref_type type, uint64_t number)
 {
-    // One letter a field, from field 1 on: v varint, 8 fixed64, 4 fixed32, b bytes, T and S IDs, capital
-    // letters below messages.
+    // One letter a field, from field 1 on: v varint, 8 fixed64, 4 fixed32, b bytes, T and S IDs, p and
+    // q packed fixed64 and varints, other letters messages, below.
     static const char *const fields[REF_NONE] = {
         [REF_REQUEST] = "R",
         [REF_RESOURCE_SPANS] = "OCb",
@@ -54,53 +131,69 @@ static inline struct ref_field ref_look_up(enum ref_type type, uint64_t number)
         [REF_ANY_VALUE] = "bvv8ILbv",
         [REF_ARRAY] = "A",
         [REF_KV_LIST] = "K",
+        [REF_METRICS_REQUEST] = "R",
+        [REF_RESOURCE_METRICS] = "OCb",
+        [REF_SCOPE_METRICS] = "cPb",
+        [REF_METRIC] = "bbb-G-U-HXZK",
+        [REF_GAUGE] = "N",
+        [REF_SUM] = "Nvv",
+        [REF_HISTOGRAM] = "Dv",
+        [REF_EXPONENTIAL] = "Fv",
+        [REF_SUMMARY] = "J",
+        [REF_NUMBER_POINT] = "-888W8Kv",
+        [REF_HISTOGRAM_POINT] = "-8888ppWKv88",
+        [REF_EXPONENTIAL_POINT] = "K8888v8BBvW888",
+        [REF_BUCKETS] = "vq",
+        [REF_SUMMARY_POINT] = "-8888QKv",
+        [REF_QUANTILE] = "88",
+        [REF_EXEMPLAR] = "-88ST8K",
+        [REF_LOGS_REQUEST] = "R",
+        [REF_RESOURCE_LOGS] = "OCb",
+        [REF_SCOPE_LOGS] = "cPb",
+        [REF_LOG_RECORD] = "8vb-AKv4TS8b",
     };
     char letter = '-';
     if (number >= 1 && number <= strlen(fields[type])) {
         letter = fields[type][number - 1];
-    } else if (type == REF_RESOURCE_SPANS && number == 1000) {
+    } else if (number == 1000 && ref_is_resource(type)) {
         letter = 'C';
     }
+    enum ref_type message = ref_message(type, letter);
+    if (message != REF_NONE) {
+        return (struct ref_field){.wire = 2, .message = message};
+    }
+    struct ref_field field = {.wire = 2, .message = REF_NONE};
     switch (letter) {
     case 'v':
-        return (struct ref_field){0, 0, REF_NONE};
+        field.wire = 0;
+        break;
     case '8':
-        return (struct ref_field){1, 0, REF_NONE};
+        field.wire = 1;
+        break;
     case '4':
-        return (struct ref_field){5, 0, REF_NONE};
+        field.wire = 5;
+        break;
     case 'b':
-        return (struct ref_field){2, 0, REF_NONE};
+        break;
     case 'T':
-        return (struct ref_field){2, 16, REF_NONE};
+        field.id_size = 16;
+        break;
     case 'S':
-        return (struct ref_field){2, 8, REF_NONE};
-    case 'R':
-        return (struct ref_field){2, 0, REF_RESOURCE_SPANS};
-    case 'O':
-        return (struct ref_field){2, 0, REF_RESOURCE};
-    case 'C':
-        return (struct ref_field){2, 0, REF_SCOPE_SPANS};
-    case 'c':
-        return (struct ref_field){2, 0, REF_SCOPE};
-    case 'P':
-        return (struct ref_field){2, 0, REF_SPAN};
-    case 'K':
-        return (struct ref_field){2, 0, REF_KEY_VALUE};
-    case 'E':
-        return (struct ref_field){2, 0, REF_EVENT};
-    case 's':
-        return (struct ref_field){2, 0, REF_STATUS};
-    case 'Y':
-        return (struct ref_field){2, 0, REF_ENTITY_REF};
-    case 'A':
-        return (struct ref_field){2, 0, REF_ANY_VALUE};
-    case 'I':
-        return (struct ref_field){2, 0, REF_ARRAY};
-    case 'L':
-        return (struct ref_field){2, 0, type == REF_SPAN ? REF_LINK : REF_KV_LIST};
+        field.id_size = 8;
+        break;
+    case 'p':
+        field.packed = true;
+        field.element = 1;
+        break;
+    case 'q':
+        field.packed = true;
+        field.element = 0;
+        break;
     default:
-        return (struct ref_field){-1, 0, REF_NONE};
+        field.wire = -1;
+        break;
     }
+    return field;
 }
 
 /* @return bytes of the varint, 0 when there is none */
@@ -165,11 +258,47 @@ static inline bool ref_read(const uint8_t *data, size_t size, struct ref_part *r
 
 struct ref_counts {
     unsigned resources;
-    unsigned spans; // after migration of field 1000
+    unsigned items; // after migration of field 1000
     bool old_scopes;
 };
 
 #define REF_DEPTH_MAX 100
+
+static inline bool ref_is_item(enum ref_type type)
+{
+    return type == REF_SPAN || type == REF_NUMBER_POINT || type == REF_HISTOGRAM_POINT
+           || type == REF_EXPONENTIAL_POINT || type == REF_SUMMARY_POINT || type == REF_LOG_RECORD;
+}
+
+/* A member of a metric's oneof. */
+static inline bool ref_is_data(enum ref_type type)
+{
+    return type >= REF_GAUGE && type <= REF_SUMMARY;
+}
+
+/* Whether the value may be what the field is, leaving aside what is in a message. */
+static inline bool
+ref_fits(const struct ref_field *field, unsigned wire, const uint8_t *content, size_t size)
+{
+    if (field->packed && wire == (unsigned)field->element) {
+        return true;
+    }
+    if (field->wire >= 0 && field->wire != (int)wire) {
+        return false;
+    }
+    if (field->packed && field->element == 1) {
+        return size % 8 == 0;
+    }
+    for (size_t at = 0; field->packed && at < size;) {
+        uint64_t value = 0;
+        size_t more = ref_varint(content + at, size - at, &value);
+        if (more == 0) {
+            return false;
+        }
+        at += more;
+    }
+    return field->id_size == 0 || size == 0 || size == field->id_size;
+}
 
 static inline bool ref_validate_in(
     enum ref_type type,
@@ -179,8 +308,8 @@ static inline bool ref_validate_in(
     struct ref_counts *counts
 )
 {
-    unsigned spans = 0;
-    unsigned old_spans = 0;
+    unsigned items = 0;
+    unsigned old_items = 0;
     bool scopes = false;
     if (depth > REF_DEPTH_MAX) {
         return false;
@@ -193,10 +322,7 @@ static inline bool ref_validate_in(
         struct ref_field field = ref_look_up(type, part.number);
         const uint8_t *content = data + at + part.head;
         size_t content_size = part.total - part.head;
-        if (field.wire >= 0 && field.wire != (int)part.wire) {
-            return false;
-        }
-        if (field.id_size > 0 && content_size != 0 && content_size != field.id_size) {
+        if (!ref_fits(&field, part.wire, content, content_size)) {
             return false;
         }
         if (field.message != REF_NONE) {
@@ -204,28 +330,29 @@ static inline bool ref_validate_in(
             if (!ref_validate_in(field.message, content, content_size, depth + 1, &inner)) {
                 return false;
             }
-            inner.resources += field.message == REF_RESOURCE_SPANS;
-            inner.spans += field.message == REF_SPAN;
+            inner.resources += ref_is_resource(field.message);
+            inner.items += ref_is_item(field.message);
             counts->resources += inner.resources;
             counts->old_scopes |= inner.old_scopes;
             if (part.number == 1000) {
                 counts->old_scopes = true;
-                old_spans += inner.spans;
+                old_items += inner.items;
             } else {
-                scopes |= field.message == REF_SCOPE_SPANS;
-                spans += inner.spans;
+                scopes |= ref_is_resource(type) && part.number == 2;
+                items = inner.items + (ref_is_data(field.message) ? 0 : items);
             }
         }
         at += part.total;
     }
-    counts->spans += spans + (scopes ? 0 : old_spans);
+    counts->items += items + (scopes ? 0 : old_items);
     return true;
 }
 
-static inline bool ref_validate(const uint8_t *data, size_t size, struct ref_counts *ret_counts)
+static inline bool
+ref_validate(enum ref_type request, const uint8_t *data, size_t size, struct ref_counts *ret_counts)
 {
     *ret_counts = (struct ref_counts){0};
-    return ref_validate_in(REF_REQUEST, data, size, 1, ret_counts);
+    return ref_validate_in(request, data, size, 1, ret_counts);
 }
 
 static inline size_t ref_put_varint(uint8_t *out, uint64_t value)
@@ -241,12 +368,25 @@ static inline size_t ref_put_varint(uint8_t *out, uint64_t value)
 /* Whether a message of this field is there once at most, and occurrences mean their merge. */
 static inline bool ref_is_singular(enum ref_type message)
 {
-    return message == REF_RESOURCE || message == REF_SCOPE || message == REF_STATUS;
+    return message == REF_RESOURCE || message == REF_SCOPE || message == REF_STATUS
+           || message == REF_BUCKETS;
+}
+
+/* Whether another member of the same metric's oneof stands behind this part. */
+static inline bool ref_is_forgotten(const uint8_t *data, size_t size)
+{
+    struct ref_part part;
+    for (size_t at = 0; at < size && ref_read(data + at, size - at, &part); at += part.total) {
+        if (at > 0 && ref_is_data(ref_look_up(REF_METRIC, part.number).message)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Rewrites a valid message so that it says the same in the plainest way: shortest tags and lengths, and
- * each singular message once, its occurrences joined where the first stood. (protobuf-c 1.4 wants short
- * lengths, and loses scalars when it merges.) out has room for size bytes. @return bytes written */
+ * each singular message once, its occurrences joined where the first stood; of a metric's oneof the last
+ * member. (protobuf-c 1.4 wants short lengths, and loses scalars when it merges.) out has room for size bytes. @return bytes written */
 static inline size_t ref_plain(enum ref_type type, const uint8_t *data, size_t size, uint8_t *out)
 {
     uint8_t *joined = malloc(2 * size + 2);
@@ -260,7 +400,12 @@ static inline size_t ref_plain(enum ref_type type, const uint8_t *data, size_t s
         const uint8_t *content = data + at + part.head;
         size_t content_size = part.total - part.head;
         bool singular =
-            ref_is_singular(message) || (type == REF_KEY_VALUE && message == REF_ANY_VALUE);
+            ref_is_singular(message)
+            || (message == REF_ANY_VALUE && (type == REF_KEY_VALUE || type == REF_LOG_RECORD));
+        if (type == REF_METRIC && ref_is_data(message) && ref_is_forgotten(data + at, size - at)) {
+            at += part.total;
+            continue;
+        }
         if (singular && (seen >> part.number & 1) != 0) {
             at += part.total;
             continue;

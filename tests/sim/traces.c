@@ -252,7 +252,7 @@ void sim_traces_arrive(struct sim *sim, const uint8_t *data, size_t size, bool t
 {
     struct sw_otlp_counts counts;
     struct sw_otlp_fault fault;
-    int err = sw_otlp_traces_validate(data, size, &counts, &fault);
+    int err = sw_otlp_validate(SW_TRACES, data, size, &counts, &fault);
     SIM_CHECK(sim, err == SW_OK, "bytes that a backend would refuse: %s", fault.text);
     struct sw_otlp_iter resources, scopes, spans;
     struct sw_pb_field resource_spans, scope_spans, span;

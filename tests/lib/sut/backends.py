@@ -3,7 +3,6 @@
 HttpBackend and FrameBackend (gRPC, on frame level) can answer anything, for the parity cases.
 GrpcBackend is a real grpcio server, for the system tests.
 """
-import gzip
 import http.server
 import socket
 import struct
@@ -18,7 +17,7 @@ import h2.connection
 import h2.events
 import h2.exceptions
 
-from . import otlp
+from . import codings, otlp
 
 
 @dataclass
@@ -74,10 +73,6 @@ class Backend:
             time.sleep(0.05)
 
 
-def _unpacked(coding, data):
-    return gzip.decompress(data) if coding == "gzip" and data else data
-
-
 class HttpBackend(Backend):
     """HTTP/1.1; `answer` maps an Arrival to (status, headers, body)."""
 
@@ -91,7 +86,7 @@ class HttpBackend(Backend):
 
             def do_POST(self):
                 raw = self._read()
-                body = _unpacked(self.headers.get("Content-Encoding", ""), raw)
+                body = codings.unpack(self.headers.get("Content-Encoding", ""), raw)
                 arrival = Arrival(self.path, list(self.headers.items()), raw, body)
                 backend.add(arrival)
                 status, headers, text = backend.answer(arrival)
@@ -179,7 +174,7 @@ class FrameBackend(Backend):
         named = dict(headers)
         raw = bytes(data[5:])
         coding = named.get("grpc-encoding", "") if data[:1] == b"\x01" else ""
-        arrival = Arrival(named[":path"], headers, raw, _unpacked(coding, raw))
+        arrival = Arrival(named[":path"], headers, raw, codings.unpack(coding, raw, framed=True))
         self.add(arrival)
         code, message, more = self.answer(arrival)
         trailers = [("grpc-status", str(code)), *([("grpc-message", message)] if message else []), *more]

@@ -13,11 +13,12 @@ Request = trace_service_pb2.ExportTraceServiceRequest
 Response = trace_service_pb2.ExportTraceServiceResponse
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 LOGS_EXPORT = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+METRICS_EXPORT = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 
 # Cases on signals without a pipeline send these too; nothing else here knows them.
 REQUESTS = {"traces": Request, "logs": logs_service_pb2.ExportLogsServiceRequest,
             "metrics": metrics_service_pb2.ExportMetricsServiceRequest}
-EXPORTS = {"traces": EXPORT, "logs": LOGS_EXPORT}
+EXPORTS = {"traces": EXPORT, "logs": LOGS_EXPORT, "metrics": METRICS_EXPORT}
 
 IDS = ("traceId", "spanId", "parentSpanId")
 LONGEST_TEXT = 2000

@@ -44,13 +44,11 @@ static void check_case(const struct json_case *json_case, size_t most)
         int err = json_write(json_case->signal, request, most, &account, &written);
         assert_int_equal(err, SW_OK);
         assert_bytes(json_bytes(written), json_case->written);
-        if (json_case->signal == SW_TRACES) {
-            struct sw_otlp_counts counts;
-            struct sw_otlp_fault fault;
-            err = sw_otlp_traces_validate(request.data, request.size, &counts, &fault);
-            assert_int_equal(err, SW_OK);
-            assert_int_equal(counts.spans, json_case->items_count);
-        }
+        struct sw_otlp_counts counts;
+        struct sw_otlp_fault fault;
+        err = sw_otlp_validate(json_case->signal, request.data, request.size, &counts, &fault);
+        assert_int_equal(err, SW_OK);
+        assert_int_equal(counts.items, json_case->items_count);
         sw_buf_unref(written);
         sw_buf_unref(reading.request);
     }
@@ -163,7 +161,9 @@ static int read_nested(size_t arrays)
     if (reading.err == SW_OK) {
         struct sw_otlp_counts counts;
         struct sw_bytes request = json_bytes(reading.request);
-        assert_int_equal(sw_otlp_traces_validate(request.data, request.size, &counts, NULL), SW_OK);
+        assert_int_equal(
+            sw_otlp_validate(SW_TRACES, request.data, request.size, &counts, NULL), SW_OK
+        );
     } else {
         assert_non_null(strstr(reading.fault.text, "exceeded max depth"));
     }

@@ -162,7 +162,7 @@ static void check_round(struct sw_bytes json)
     assert_int_equal(json_write(SW_TRACES, request, 333, NULL, &again), SW_OK);
     assert_int_equal(again->size, json.size);
     assert_memory_equal(again->data, json.data, json.size);
-    assert_true(otlp_compare(request.data, request.size));
+    assert_true(otlp_compare(SW_TRACES, request.data, request.size));
     size_t size = repack(request, &packed);
     struct json_reading repacked = json_read(SW_TRACES, json_bytes(again), WHOLE, NULL);
     assert_int_equal(repacked.request->size, request.size);

@@ -3,7 +3,7 @@
 #include "dataplane/otlp/validate.h"
 
 #include "tests/lib/otlp_compare.h"
-#include "tests/lib/wire.h"
+#include "tests/lib/wire_signals.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -55,20 +55,20 @@ static void test_recorded_bodies_get_the_recorded_answers(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         uint8_t bytes[128];
         size_t size = unhex(cases[i].hex, bytes);
-        struct sw_otlp_counts counts = {.spans = 77};
+        struct sw_otlp_counts counts = {.items = 77};
         struct sw_otlp_fault fault = {.offset = 0};
-        int err = sw_otlp_traces_validate(bytes, size, &counts, &fault);
+        int err = sw_otlp_validate(SW_TRACES, bytes, size, &counts, &fault);
         if (cases[i].text == NULL) {
             assert_int_equal(err, SW_OK);
-            assert_int_equal(counts.spans, cases[i].spans);
+            assert_int_equal(counts.items, cases[i].spans);
         } else {
             assert_int_equal(err, SW_E_MALFORMED);
-            assert_int_equal(counts.spans, 77); // untouched
+            assert_int_equal(counts.items, 77); // untouched
             assert_string_equal(fault.text, cases[i].text);
         }
     }
     struct sw_otlp_counts counts;
-    assert_int_equal(sw_otlp_traces_validate(NULL, 0, &counts, NULL), SW_OK);
+    assert_int_equal(sw_otlp_validate(SW_TRACES, NULL, 0, &counts, NULL), SW_OK);
 }
 
 static void test_a_fault_tells_where_the_field_stands(void **state)
@@ -86,7 +86,7 @@ static void test_a_fault_tells_where_the_field_stands(void **state)
     struct sw_otlp_counts counts;
     struct sw_otlp_fault fault;
     assert_int_equal(
-        sw_otlp_traces_validate(wire.data, wire.size, &counts, &fault), SW_E_MALFORMED
+        sw_otlp_validate(SW_TRACES, wire.data, wire.size, &counts, &fault), SW_E_MALFORMED
     );
     // Three lengths of one byte stand before it, which were not there when the field was written.
     assert_int_equal(fault.offset, inside + 3);
@@ -112,7 +112,7 @@ static int nest(unsigned arrays)
         wire_end(&wire);
     }
     struct sw_otlp_counts counts;
-    int err = sw_otlp_traces_validate(wire.data, wire.size, &counts, NULL);
+    int err = sw_otlp_validate(SW_TRACES, wire.data, wire.size, &counts, NULL);
     wire_fini(&wire);
     return err;
 }
@@ -143,43 +143,99 @@ static void test_old_scopes_count_where_there_are_no_others(void **state)
         wire_end(&wire);
     }
     struct sw_otlp_counts counts;
-    assert_int_equal(sw_otlp_traces_validate(wire.data, wire.size, &counts, NULL), SW_OK);
-    assert_int_equal(counts.resource_spans, 2);
-    assert_int_equal(counts.spans, 3);
+    assert_int_equal(sw_otlp_validate(SW_TRACES, wire.data, wire.size, &counts, NULL), SW_OK);
+    assert_int_equal(counts.resources, 2);
+    assert_int_equal(counts.items, 3);
     assert_true(counts.migrate);
-    size_t size = sw_otlp_traces_migrate(wire.data, wire.size);
+    size_t size = sw_otlp_migrate(wire.data, wire.size);
     assert_true(size < wire.size);
-    assert_int_equal(sw_otlp_traces_validate(wire.data, size, &counts, NULL), SW_OK);
-    assert_int_equal(counts.spans, 3);
+    assert_int_equal(sw_otlp_validate(SW_TRACES, wire.data, size, &counts, NULL), SW_OK);
+    assert_int_equal(counts.items, 3);
     assert_false(counts.migrate);
     wire_fini(&wire);
 }
 
+static void test_bad_bodies_of_metrics_and_logs_get_the_answers_of_the_decoder(void **state)
+{
+    static const struct {
+        enum sw_signal signal;
+        const char *hex;
+        const char *text; // NULL: valid
+        uint32_t items;
+    } cases[] = {
+        {SW_METRICS, "0801", "proto: wrong wireType = 0 for field ResourceMetrics", 0},
+        {SW_LOGS, "0801", "proto: wrong wireType = 0 for field ResourceLogs", 0},
+        // A metric without data, a gauge of one point, of two; then a sum of one as well, which is meant.
+        {SW_METRICS, "0a07120512030a016d", NULL, 0},
+        {SW_METRICS, "0a0b120912070a016d2a020a00", NULL, 1},
+        {SW_METRICS, "0a0d120b12090a016d2a040a000a00", NULL, 2},
+        {SW_METRICS, "0a11120f120d0a016d2a040a000a003a020a00", NULL, 1},
+        // bucket_counts: packed, one by one, of seven bytes, as a varint.
+        {SW_METRICS, "0a121210120e4a0c0a0a32080100000000000000", NULL, 1},
+        {SW_METRICS, "0a11120f120d4a0b0a09310100000000000000", NULL, 1},
+        {SW_METRICS,
+         "0a11120f120d4a0b0a09320701000000000000",
+         "proto: invalid field len = 7 for field BucketCounts",
+         0},
+        {SW_METRICS,
+         "0a0a120812064a040a023001",
+         "proto: wrong wireType = 0 for field BucketCounts",
+         0},
+        // An exponential histogram's counts: two, one that does not end, one by one.
+        {SW_METRICS, "0a0f120d120b52090a0742051203028001", NULL, 1},
+        {SW_METRICS, "0a0e120c120a52080a06420412020180", "unexpected EOF", 0},
+        {SW_METRICS, "0a0c120a120852060a0442021001", NULL, 1},
+        // Flags of a data point are a varint, those of a log record are not.
+        {SW_METRICS, "0a0a120812062a040a024001", NULL, 1},
+        {SW_LOGS, "0a06120412024001", "proto: wrong wireType = 0 for field Flags", 0},
+        {SW_LOGS, "0a09120712054501000000", NULL, 1},
+        {SW_LOGS, "0a08120612044a02abab", "unmarshal: invalid TraceID length", 0},
+        {SW_LOGS, "0a08120612045202abab", "unmarshal: invalid SpanID length", 0},
+        {SW_LOGS, "0a06120412022a00", NULL, 1},
+        {SW_LOGS, "0a06120412022001", NULL, 1}, // field 4 is nobody's any more
+        // The position in the text is that within the message around the field.
+        {SW_LOGS, "0a06120412022a0000", "proto: Link: illegal field=0 (tag=0, pos=9)", 0},
+        {SW_LOGS, "0a071205120320010000", "proto: Link: illegal field=0 (tag=0, pos=3)", 0},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint8_t bytes[128];
+        size_t size = unhex(cases[i].hex, bytes);
+        struct sw_otlp_counts counts = {.items = 77};
+        struct sw_otlp_fault fault = {.text = ""};
+        int err = sw_otlp_validate(cases[i].signal, bytes, size, &counts, &fault);
+        assert_string_equal(fault.text, cases[i].text == NULL ? "" : cases[i].text);
+        assert_int_equal(err, cases[i].text == NULL ? SW_OK : SW_E_MALFORMED);
+        assert_int_equal(counts.items, cases[i].text == NULL ? cases[i].items : 77);
+    }
+}
+
 /* Copies of the exact size, so that a sanitizer sees the first byte read outside. */
-static bool compare(const uint8_t *data, size_t size)
+static bool compare(enum sw_signal signal, const uint8_t *data, size_t size)
 {
     uint8_t *copy = malloc(size > 0 ? size : 1);
     if (size > 0) {
         memcpy(copy, data, size);
     }
-    bool valid = otlp_compare(copy, size);
+    bool valid = otlp_compare(signal, copy, size);
     free(copy);
     return valid;
 }
 
 static void test_random_requests_in_any_order_read_the_same(void **state)
 {
+    static const enum ref_type requests[] = {REF_REQUEST, REF_METRICS_REQUEST, REF_LOGS_REQUEST};
     struct sw_rand rand;
     struct wire wire = {.data = NULL};
     uint64_t seed = 11;
     sw_rand_init(&rand, 1);
-    for (unsigned round = 0; round < 400; round++) {
-        wire_random_request(&wire, &rand);
-        assert_true(compare(wire.data, wire.size));
+    for (unsigned round = 0; round < 1200; round++) {
+        enum sw_signal signal = round % SW_SIGNALS_COUNT;
+        wire_random_signal(&wire, signal, &rand);
+        assert_true(compare(signal, wire.data, wire.size));
         uint8_t *other = malloc(wire.size + 1);
         for (enum ref_order order = REF_ASCENDING; order <= REF_RANDOM; order++) {
-            ref_reorder(REF_REQUEST, wire.data, wire.size, order, &seed, other);
-            assert_true(compare(other, wire.size));
+            ref_reorder(requests[signal], wire.data, wire.size, order, &seed, other);
+            assert_true(compare(signal, other, wire.size));
         }
         free(other);
     }
@@ -190,11 +246,12 @@ static void test_damaged_requests_are_judged_the_same(void **state)
 {
     struct sw_rand rand;
     struct wire wire = {.data = NULL};
-    unsigned refused = 0;
-    unsigned taken = 0;
+    unsigned refused[SW_SIGNALS_COUNT] = {0};
+    unsigned taken[SW_SIGNALS_COUNT] = {0};
     sw_rand_init(&rand, 2);
-    for (unsigned round = 0; round < 3000; round++) {
-        wire_random_request(&wire, &rand);
+    for (unsigned round = 0; round < 9000; round++) {
+        enum sw_signal signal = round % SW_SIGNALS_COUNT;
+        wire_random_signal(&wire, signal, &rand);
         if (wire.size == 0) {
             continue;
         }
@@ -204,14 +261,16 @@ static void test_damaged_requests_are_judged_the_same(void **state)
                                                : (uint8_t)(*at ^ 1u << sw_rand_below(&rand, 8));
         }
         size_t size = sw_rand_below(&rand, 6) == 0 ? sw_rand_below(&rand, wire.size) : wire.size;
-        if (compare(wire.data, size)) {
-            taken++;
+        if (compare(signal, wire.data, size)) {
+            taken[signal]++;
         } else {
-            refused++;
+            refused[signal]++;
         }
     }
     // Both happen often, or this has tested nothing.
-    assert_true(refused > 500 && taken > 500);
+    for (unsigned signal = 0; signal < SW_SIGNALS_COUNT; signal++) {
+        assert_true(refused[signal] > 500 && taken[signal] > 500);
+    }
     wire_fini(&wire);
 }
 
@@ -222,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_a_fault_tells_where_the_field_stands),
         cmocka_unit_test(test_nesting_has_a_limit),
         cmocka_unit_test(test_old_scopes_count_where_there_are_no_others),
+        cmocka_unit_test(test_bad_bodies_of_metrics_and_logs_get_the_answers_of_the_decoder),
         cmocka_unit_test(test_random_requests_in_any_order_read_the_same),
         cmocka_unit_test(test_damaged_requests_are_judged_the_same),
     };

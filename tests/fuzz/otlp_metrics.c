@@ -1,0 +1,10 @@
+/* Validation and walker on any bytes, taken for a metrics request. */
+#include "tests/lib/otlp_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    otlp_fuzz(SW_METRICS, data, size);
+    return 0;
+}
