@@ -9,6 +9,7 @@ int main(int argc, char **argv)
         .components = sw_registry,
         .components_count = sw_registry_count,
         .run = sw_service_run,
+        .check = sw_service_check_conf,
     };
     return sw_cli_main(argc, argv, &cli);
 }

@@ -362,6 +362,9 @@ static int load_appliance(
     };
     error[0] = '\0';
     int err = sw_appliance_load(options->appliance, ret_appliance, error, APPLIANCE_ERROR_MAX);
+    if (err == SW_OK) {
+        error[0] = '\0'; // it tells of the default file that is not there, too
+    }
     for (size_t i = 0; err == SW_OK && conf != NULL && i < (*ret_appliance)->components_count;
          i++) {
         const struct sw_appliance_view *view = &(*ret_appliance)->components[i];
@@ -393,8 +396,12 @@ static int run_validate(const struct sw_cli *cli, struct options *options)
         return refuse_usage("--format is text or json", options->format);
     }
     int err = load(cli, options, SW_CONF_VALIDATE, &conf, &errors);
-    bool denied = err == SW_OK && options->deny_warnings && errors.warnings_count > 0;
     bool fits = load_appliance(options, conf, &appliance, appliance_error) == SW_OK;
+    if (err == SW_OK && fits && cli->check != NULL) {
+        cli->check(conf, appliance, &errors);
+        err = errors.out_of_memory ? SW_E_NOMEM : SW_OK;
+    }
+    bool denied = err == SW_OK && options->deny_warnings && errors.warnings_count > 0;
     int code = err == SW_OK && !denied && fits ? EXIT_WELL : EXIT_FAILED;
     if (format == 1) {
         int shown = print_findings_json(&errors, appliance_error, code == EXIT_WELL);

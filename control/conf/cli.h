@@ -11,6 +11,12 @@ struct sw_cli {
     size_t components_count;
     /** Runs until it is told to stop; both are borrowed and constant. @return exit code */
     int (*run)(const struct sw_conf *conf, const struct sw_appliance *appliance);
+    /** Looks at a configuration that loads: what is odd about it, and can its pipelines be built?
+     * Opens and starts nothing; adds warnings. NULL: nothing more is looked at. */
+    void (*check
+    )(const struct sw_conf *conf,
+      const struct sw_appliance *appliance,
+      struct sw_conf_errors *errors);
 };
 
 /** Without a subcommand: loads both files and runs. Data on standard output, errors on standard

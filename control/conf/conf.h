@@ -36,6 +36,17 @@ struct sw_conf_errors {
 
 void sw_conf_errors_fini(struct sw_conf_errors *errors);
 
+/** Adds a finding of a caller's own: a warning, or what refuses. Texts are copied; running out of
+ * memory is remembered in errors. */
+void sw_conf_errors_add(
+    struct sw_conf_errors *errors,
+    enum sw_complaint complaint,
+    bool refused,
+    struct sw_mark mark,
+    const char *path,
+    const char *text
+);
+
 /** "file:line:column: path: text" of one finding, without a line end. @return length that was
  * needed, as snprintf */
 int sw_conf_error_format(const struct sw_conf_error *error, char *text, size_t size);
@@ -127,8 +138,26 @@ void sw_conf_free(struct sw_conf *conf);
 const struct sw_conf_component *
 sw_conf_find(const struct sw_conf *conf, enum sw_component_kind kind, const char *id);
 
+/** Where a key of a component stands ("protocols::grpc::endpoint"); the nearest section around it
+ * when it is not written. Sources live as long as the configuration. */
+struct sw_mark sw_conf_place(
+    const struct sw_conf *conf,
+    const struct sw_conf_component *component,
+    const char *path
+);
+
 /** Is a feature gate on (by default or by --feature-gates)? Unknown IDs are off. */
 bool sw_conf_gate(const struct sw_conf *conf, const char *id);
+
+struct sw_conf_gate_view {
+    const char *id;
+    const char *stage; /**< "alpha", "beta", "stable" */
+    const char *help;
+    bool on; /**< in this configuration */
+};
+
+/** The gates in the order of their IDs. @return false behind the last one */
+bool sw_conf_gate_at(const struct sw_conf *conf, size_t index, struct sw_conf_gate_view *ret_gate);
 
 enum sw_conf_format {
     SW_CONF_YAML,

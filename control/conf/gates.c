@@ -1,5 +1,6 @@
 // Feature gates of the Collector v0.159 that its configuration may name.
 #include "control/conf/conf_internal.h"
+#include "dataplane/base/assert.h"
 
 #include <string.h>
 
@@ -157,9 +158,32 @@ static void set_gate(struct sw_conf_load *load, int index, bool on)
     }
 }
 
-static void parse_one(struct sw_conf_load *load, const char *text, size_t len)
+static void refuse_unknown(struct sw_conf_load *load, const char *text, size_t len)
 {
     struct sw_mark mark = {.source = "--feature-gates"};
+    const char *ids[SW_GATES_MAX];
+    char word[128];
+    size_t count = 0;
+    for (; sw_gates[count].id != NULL; count++) {
+        ids[count] = sw_gates[count].id;
+    }
+    snprintf(word, sizeof(word), "%.*s", (int)SW_MIN(len, sizeof(word) - 1), text);
+    const char *near = len > 0 ? sw_nearest(word, ids, count) : NULL;
+    sw_load_report(
+        load,
+        SW_COMPLAINT_ERROR,
+        mark,
+        "",
+        near != NULL ? "no such feature gate \"%.*s\", did you mean \"%s\"?"
+                     : "no such feature gate \"%.*s\" (see `featuregate`)",
+        (int)len,
+        text,
+        near
+    );
+}
+
+static void parse_one(struct sw_conf_load *load, const char *text, size_t len)
+{
     bool on = true;
     if (len > 0 && (text[0] == '+' || text[0] == '-')) {
         on = text[0] == '+';
@@ -168,15 +192,7 @@ static void parse_one(struct sw_conf_load *load, const char *text, size_t len)
     }
     int index = gate_index(text, len);
     if (index < 0) {
-        sw_load_report(
-            load,
-            SW_COMPLAINT_ERROR,
-            mark,
-            "",
-            "no such feature gate \"%.*s\" (see `featuregate`)",
-            (int)len,
-            text
-        );
+        refuse_unknown(load, text, len);
         return;
     }
     set_gate(load, index, on);
@@ -200,6 +216,22 @@ int sw_gates_parse(struct sw_conf_load *load)
         return SW_E_NOMEM;
     }
     return load->errors->refused_count > before ? SW_E_INVALID : SW_OK;
+}
+
+bool sw_conf_gate_at(const struct sw_conf *conf, size_t index, struct sw_conf_gate_view *ret_gate)
+{
+    if (index >= SW_ARRAY_SIZE(sw_gates) - 1) {
+        return false;
+    }
+    const struct sw_gate *gate = &sw_gates[index];
+    signed char set = conf->load->gates[index];
+    *ret_gate = (struct sw_conf_gate_view){
+        .id = gate->id,
+        .stage = gate->stage,
+        .help = gate->help,
+        .on = set != 0 ? set > 0 : gate->on,
+    };
+    return true;
 }
 
 bool sw_gate_on(const struct sw_conf_load *load, const char *id)

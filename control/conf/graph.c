@@ -70,6 +70,62 @@ static struct sw_mark item_mark(
     return items != NULL ? items->mark : pipeline->mark;
 }
 
+/** Is it a connector where it is used as a receiver or exporter? Processors and extensions: never. */
+static bool stands_for(enum sw_component_kind kind, enum sw_component_kind wanted)
+{
+    return kind == wanted
+           || (kind == SW_CONNECTOR && (wanted == SW_RECEIVER || wanted == SW_EXPORTER));
+}
+
+/** Nothing of this kind is configured under this ID: is there one that may be meant? One of another
+ * kind that has the very ID is told too. */
+static void refuse_reference(
+    struct sw_graph *graph,
+    struct sw_mark mark,
+    const char *path,
+    enum sw_component_kind kind,
+    const char *id
+)
+{
+    const struct sw_conf *conf = graph->conf;
+    const char **ids = sw_graph_take(graph, conf->components_count, sizeof(*ids));
+    const char *elsewhere = NULL;
+    size_t count = 0;
+    for (size_t i = 0; ids != NULL && i < conf->components_count; i++) {
+        const struct sw_conf_component *item = &conf->components[i];
+        if (stands_for(item->kind, kind)) {
+            ids[count++] = item->id;
+        } else if (strcmp(item->id, id) == 0) {
+            elsewhere = sw_component_section(item->kind);
+        }
+    }
+    const char *near = ids != NULL ? sw_nearest(id, ids, count) : NULL;
+    const char *hint = near != NULL ? near : elsewhere;
+    sw_load_report(
+        graph->load,
+        SW_COMPLAINT_ERROR,
+        mark,
+        path,
+        "references %s \"%s\" which is not configured%s%s%s",
+        sw_component_kind_text(kind),
+        id,
+        near != NULL        ? ", did you mean \""
+        : elsewhere != NULL ? " (it stands in section "
+                            : "",
+        hint != NULL ? hint : "",
+        near != NULL        ? "\"?"
+        : elsewhere != NULL ? ")"
+                            : ""
+    );
+}
+
+/** Is it configured? One that does not decode is reported already. */
+static bool is_written(const struct sw_graph *graph, enum sw_component_kind kind, const char *id)
+{
+    const struct sw_node *section = sw_node_get(graph->load->root, sw_component_section(kind));
+    return sw_node_get(section, id) != NULL;
+}
+
 /** The component that a pipeline names, of either kind; unknown ones are reported. */
 static const struct sw_conf_component *resolve(
     struct sw_graph *graph,
@@ -83,16 +139,14 @@ static const struct sw_conf_component *resolve(
     if (found == NULL && kind != SW_PROCESSOR) {
         found = sw_conf_find(graph->conf, SW_CONNECTOR, id);
     }
-    // One that is configured but does not decode is reported already.
-    const struct sw_node *section = sw_node_get(graph->load->root, sw_component_section(kind));
-    if (found == NULL && (section == NULL || sw_node_get(section, id) == NULL)) {
-        sw_load_report(
-            graph->load,
-            SW_COMPLAINT_ERROR,
+    bool written = is_written(graph, kind, id)
+                   || (kind != SW_PROCESSOR && is_written(graph, SW_CONNECTOR, id));
+    if (found == NULL && !written) {
+        refuse_reference(
+            graph,
             item_mark(graph, pipeline, sw_component_section(kind), index),
             sw_graph_join(graph, "service::pipelines", pipeline->id),
-            "references %s \"%s\" which is not configured",
-            sw_component_kind_text(kind),
+            kind,
             id
         );
     }
@@ -230,17 +284,9 @@ static void link_extensions(struct sw_graph *graph)
         struct sw_mark mark = list != NULL && list->kind == SW_NODE_LIST && i < list->items_count
                                   ? list->items[i]->mark
                                   : graph->load->root->mark;
-        const struct sw_node *section = sw_node_get(graph->load->root, "extensions");
         if (item == NULL) {
-            if (section == NULL || sw_node_get(section, id) == NULL) {
-                sw_load_report(
-                    graph->load,
-                    SW_COMPLAINT_ERROR,
-                    mark,
-                    "service::extensions",
-                    "references extension \"%s\" which is not configured",
-                    id
-                );
+            if (!is_written(graph, SW_EXTENSION, id)) {
+                refuse_reference(graph, mark, "service::extensions", SW_EXTENSION, id);
             }
         } else if (contains(items, count, item)) {
             sw_load_report(
@@ -276,7 +322,8 @@ static bool has_partner(
     for (size_t i = 0; i < graph->conf->pipelines_count; i++) {
         const struct sw_conf_pipeline *p = &graph->conf->pipelines[i];
         uint8_t fits = exports ? component->signals_out : component->signals;
-        if ((fits & (1u << p->signal)) != 0
+        bool kept = p->signal == signal || !component->keeps_signal;
+        if (kept && (fits & (1u << p->signal)) != 0
             && (exports ? contains(p->receivers, p->receivers_count, connector)
                         : contains(p->exporters, p->exporters_count, connector))) {
             return true;
@@ -322,6 +369,7 @@ joined(const struct sw_conf_pipeline *from, const struct sw_conf_pipeline *to)
         const struct sw_conf_component *item = from->exporters[i];
         if (item->kind == SW_CONNECTOR && (item->component->signals & (1u << from->signal)) != 0
             && (item->component->signals_out & (1u << to->signal)) != 0
+            && (from->signal == to->signal || !item->component->keeps_signal)
             && contains(to->receivers, to->receivers_count, item)) {
             return item;
         }

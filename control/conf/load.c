@@ -1,5 +1,6 @@
 // The order of a load: gates, sources, expansion, decoding and graph; findings and their texts.
 #include "control/conf/conf_internal.h"
+#include "dataplane/base/assert.h"
 #include "dataplane/base/mem.h"
 
 #include <string.h>
@@ -58,12 +59,22 @@ void sw_load_report(
 )
 {
     char text[1024];
-    struct sw_conf_errors *errors = load->errors;
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    bool refused = refuses(load, complaint);
+    sw_conf_errors_add(load->errors, complaint, refuses(load, complaint), mark, path, text);
+}
+
+void sw_conf_errors_add(
+    struct sw_conf_errors *errors,
+    enum sw_complaint complaint,
+    bool refused,
+    struct sw_mark mark,
+    const char *path,
+    const char *text
+)
+{
     struct sw_conf_error error = {
         .complaint = complaint,
         .refused = refused,
@@ -181,6 +192,36 @@ sw_conf_find(const struct sw_conf *conf, enum sw_component_kind kind, const char
         }
     }
     return NULL;
+}
+
+struct sw_mark sw_conf_place(
+    const struct sw_conf *conf,
+    const struct sw_conf_component *component,
+    const char *path
+)
+{
+    struct sw_mark mark = component->mark;
+    const struct sw_node *node =
+        sw_node_get(conf->load->root, sw_component_section(component->kind));
+    const struct sw_node *section = NULL;
+    for (size_t i = 0; node != NULL && i < node->entries_count; i++) {
+        // Keys may have blanks; the mark tells which one it was.
+        const struct sw_mark *at = &node->entries[i].mark;
+        if (at->line == mark.line && at->column == mark.column && at->source == mark.source) {
+            section = node->entries[i].value;
+        }
+    }
+    while (section != NULL && path[0] != '\0') {
+        char key[256];
+        const char *end = strstr(path, "::");
+        size_t len = end != NULL ? (size_t)(end - path) : strlen(path);
+        snprintf(key, sizeof(key), "%.*s", (int)SW_MIN(len, sizeof(key) - 1), path);
+        const struct sw_entry *entry = sw_node_entry(section, key);
+        mark = entry != NULL ? entry->mark : mark;
+        section = entry != NULL ? entry->value : NULL;
+        path += len + (end != NULL ? 2 : 0);
+    }
+    return mark;
 }
 
 bool sw_conf_gate(const struct sw_conf *conf, const char *id)

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROFILES 3
+#define PROFILES  3
+#define TYPES_MAX 64
 
 const char *const sw_signal_words[] = {"traces", "metrics", "logs", "profiles", NULL};
 
@@ -140,14 +141,17 @@ static bool parse_pipeline_id(
     }
     int signal = sw_word_index(sw_signal_words, type, false);
     if (signal < 0) {
+        const char *near = sw_nearest(type, sw_signal_words, PROFILES);
         sw_load_report(
             graph->load,
             SW_COMPLAINT_ERROR,
             entry->mark,
             path,
-            "in \"%s\" id: unknown pipeline signal: \"%s\"",
+            near != NULL ? "in \"%s\" id: unknown pipeline signal: \"%s\", did you mean \"%s\"?"
+                         : "in \"%s\" id: unknown pipeline signal: \"%s\"",
             entry->key,
-            type
+            type,
+            near
         );
         return false;
     }
@@ -238,8 +242,6 @@ static bool is_planned(enum sw_component_kind kind, const char *type)
         "file_storage",
         "healthcheckv2",
         "memory_limiter",
-        "pprof",
-        "zpages",
         NULL,
     };
     static const char *const none[] = {NULL};
@@ -263,13 +265,18 @@ static void refuse_type(
 {
     const struct sw_conf_load *load = graph->load;
     struct sw_conf_text known = {0};
-    for (size_t i = 0; i < load->components_count; i++) {
+    const char *types[TYPES_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < load->components_count && count < TYPES_MAX; i++) {
         if (load->components[i]->kind == kind) {
+            types[count++] = load->components[i]->type;
             sw_conf_text_printf(
                 &known, "%s%s", known.len > 0 ? " " : "", load->components[i]->type
             );
         }
     }
+    bool planned = is_planned(kind, type);
+    const char *near = planned ? NULL : sw_nearest(type, types, count);
     if (known.out_of_memory) {
         graph->err = SW_E_NOMEM;
     } else {
@@ -278,11 +285,14 @@ static void refuse_type(
             SW_COMPLAINT_ERROR,
             entry->mark,
             path,
-            is_planned(kind, type) ? "type \"%s\" of \"%s\" is not supported yet (built in: [%s])"
-                                   : "unknown type: \"%s\" for id: \"%s\" (valid values: [%s])",
+            planned ? "type \"%s\" of \"%s\" is not supported yet (built in: [%s])%s%s%s"
+                    : "unknown type: \"%s\" for id: \"%s\" (valid values: [%s])%s%s%s",
             type,
             entry->key,
-            known.data != NULL ? known.data : ""
+            known.data != NULL ? known.data : "",
+            near != NULL ? ", did you mean \"" : "",
+            near != NULL ? near : "",
+            near != NULL ? "\"?" : ""
         );
     }
     sw_conf_text_fini(&known);

@@ -157,7 +157,8 @@ static const struct sw_field telemetry_fields[] = {
     SW_SECTION("metrics", S, metrics_fields, "our own metrics"),
     SW_SECTION("traces", S, traces_fields, "our own spans: none are made"),
     SW_VALUE("resource", S, telemetry.resource,
-             "map: attributes of our own telemetry; null removes a default one",
+             "attributes of our own telemetry: a map (null removes a default one), or "
+             "attributes: [{name, value}]",
              .flags = SW_FIELD_OMIT),
     SW_FIELD_END,
 };
@@ -283,33 +284,82 @@ static void metrics_check(struct sw_service_conf *conf, struct sw_check *check)
     }
 }
 
-static void resource_check(const struct sw_value *resource, struct sw_check *check)
+#define RESOURCE "telemetry::resource"
+
+static const struct sw_value *value_of(const struct sw_value *map, const char *key)
 {
-    const char *path = "telemetry::resource";
-    if (resource->kind != SW_VALUE_NULL && resource->kind != SW_VALUE_MAP) {
-        sw_complain(check, SW_COMPLAINT_ERROR, path, "must be a map");
-        return;
+    for (size_t i = 0; map->kind == SW_VALUE_MAP && i < map->list.count; i++) {
+        const struct sw_value_entry *entry = &SW_LIST_AT(map->list, struct sw_value_entry, i);
+        if (strcmp(entry->key, key) == 0) {
+            return &entry->value;
+        }
     }
-    for (size_t i = 0; i < resource->list.count && resource->kind == SW_VALUE_MAP; i++) {
-        const struct sw_value_entry *entry = &SW_LIST_AT(resource->list, struct sw_value_entry, i);
-        if (strcmp(entry->key, "attributes") == 0 || strcmp(entry->key, "schema_url") == 0
-            || strcmp(entry->key, "detection/development") == 0) {
-            sw_complain(
-                check,
-                SW_COMPLAINT_AT_START,
-                path,
-                "the declarative form (\"%s\") is not supported yet, write the attributes as a map",
-                entry->key
-            );
-        } else if (entry->value.kind == SW_VALUE_LIST || entry->value.kind == SW_VALUE_MAP) {
+    return NULL;
+}
+
+/** The declarative form: a list of {name, value}, and what belongs to it. */
+static void attribute_list_check(const struct sw_value *list, struct sw_check *check)
+{
+    for (size_t i = 0; i < list->list.count; i++) {
+        const struct sw_value *item = &SW_LIST_AT(list->list, struct sw_value, i);
+        const struct sw_value *name = value_of(item, "name");
+        bool known = item->kind == SW_VALUE_MAP;
+        for (size_t k = 0; known && k < item->list.count; k++) {
+            const char *key = SW_LIST_AT(item->list, struct sw_value_entry, k).key;
+            known =
+                strcmp(key, "name") == 0 || strcmp(key, "value") == 0 || strcmp(key, "type") == 0;
+        }
+        if (!known || name == NULL || name->kind != SW_VALUE_STRING) {
             sw_complain(
                 check,
                 SW_COMPLAINT_ERROR,
-                path,
-                "the value of \"%s\" must be a scalar or null",
-                entry->key
+                RESOURCE "::attributes",
+                "item %zu is not {name, value}",
+                i
             );
         }
+    }
+}
+
+static void resource_key_check(const struct sw_value_entry *entry, struct sw_check *check)
+{
+    bool list = entry->value.kind == SW_VALUE_LIST;
+    if (strcmp(entry->key, "attributes") == 0 && list) {
+        attribute_list_check(&entry->value, check);
+    } else if (strcmp(entry->key, "schema_url") == 0) {
+        sw_complain(
+            check,
+            SW_COMPLAINT_WARNING,
+            RESOURCE,
+            "schema_url has no effect here: neither the page nor the log shows it"
+        );
+    } else if (strcmp(entry->key, "detection/development") == 0) {
+        sw_complain(
+            check,
+            SW_COMPLAINT_AT_START,
+            RESOURCE,
+            "\"%s\" is not supported yet, write the attributes",
+            entry->key
+        );
+    } else if (list || entry->value.kind == SW_VALUE_MAP) {
+        sw_complain(
+            check,
+            SW_COMPLAINT_ERROR,
+            RESOURCE,
+            "the value of \"%s\" must be a scalar or null",
+            entry->key
+        );
+    }
+}
+
+static void resource_check(const struct sw_value *resource, struct sw_check *check)
+{
+    if (resource->kind != SW_VALUE_NULL && resource->kind != SW_VALUE_MAP) {
+        sw_complain(check, SW_COMPLAINT_ERROR, RESOURCE, "must be a map");
+        return;
+    }
+    for (size_t i = 0; i < resource->list.count && resource->kind == SW_VALUE_MAP; i++) {
+        resource_key_check(&SW_LIST_AT(resource->list, struct sw_value_entry, i), check);
     }
 }
 

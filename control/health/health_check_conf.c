@@ -1,5 +1,7 @@
 #include "control/health/health_check_conf.h"
 
+#include "control/telemetry/admin_http.h"
+
 #include <string.h>
 
 static const struct sw_preset server_presets[] = {
@@ -57,6 +59,7 @@ static void health_check(void *section, struct sw_check *check)
         sw_complain(check, SW_COMPLAINT_ERROR, "path", "path must start with /");
     }
     sw_http_server_check(&conf->server, check);
+    sw_admin_server_check(&conf->server, check);
 }
 
 const struct sw_component sw_health_check = {

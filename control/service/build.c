@@ -1,6 +1,6 @@
 /* Joins stages as the YAML says: last to first, once per core. Sharing as in the Collector (v0.159
- * service/internal/graph): one exporter instance per ID and signal, one processor instance per
- * pipeline. */
+ * service/internal/graph): one exporter or connector instance per ID and signal, one processor instance
+ * per pipeline. */
 #include "control/service/build.h"
 
 #include "dataplane/base/mem.h"
@@ -21,6 +21,8 @@ struct node {
 
 struct pipeline {
     const struct sw_conf_pipeline *conf;
+    unsigned base_level; // of its first processor: behind those of all pipelines that feed it
+    bool visited;
     struct sw_balance *balance;
     struct node *processors;
     struct sw_stage **entries;  // [core]
@@ -32,12 +34,14 @@ struct sw_generation {
     struct sw_build_env env;
     struct pipeline *pipelines;
     unsigned pipelines_count;
-    struct node *exporters; // one per exporter ID and signal
+    unsigned *order;        // pipelines by index, those behind connectors before those in front
+    struct node *exporters; // one per ID and signal of exporters, and of connectors
     enum sw_signal *exporter_signals;
     unsigned exporters_count;
     struct sw_stage **receiver_fanouts; // those made by sw_generation_entry's table below
     unsigned receiver_fanouts_count;
-    struct sw_stage **entries; // [component * signals * cores]: what a receiver hands to
+    struct sw_stage *
+        *entries; // [component * signals * cores]: what a receiver or connector hands to
     unsigned levels_count;
     char *error;
     size_t error_size;
@@ -101,6 +105,8 @@ static int node_make(
     env->account = base->account;
     env->cores_count = base->cores_count;
     env->resolver = base->resolver;
+    env->files = base->files;
+    env->environment = base->environment;
     env->baseline = base->baseline;
     env->drain_retry = base->appliance->drain.retry;
     env->appliance =
@@ -168,7 +174,8 @@ static int make_exporters(struct sw_generation *generation)
         const struct sw_conf_pipeline *pipeline = &conf->pipelines[i];
         for (size_t k = 0; k < pipeline->exporters_count; k++) {
             const struct sw_conf_component *component = pipeline->exporters[k];
-            if (find_exporter(generation, component, (enum sw_signal)pipeline->signal) != NULL) {
+            if (component->kind == SW_CONNECTOR
+                || find_exporter(generation, component, (enum sw_signal)pipeline->signal) != NULL) {
                 continue;
             }
             unsigned at = generation->exporters_count++;
@@ -254,7 +261,7 @@ static int make_processors(
     for (size_t i = conf->processors_count; i-- > 0;) {
         struct node *node = &pipeline->processors[i];
         node->component = conf->processors[i];
-        node->level = (unsigned)i;
+        node->level = pipeline->base_level + (unsigned)i;
         struct sw_stage_env env = {
             .pipeline = conf->id,
             .signal = (enum sw_signal)conf->signal,
@@ -268,39 +275,9 @@ static int make_processors(
         memcpy(nexts, node->stages, generation->env.cores_count * sizeof(*nexts));
         next_type = node->component->component->type;
     }
-    generation->levels_count = SW_MAX(generation->levels_count, (unsigned)conf->processors_count);
+    unsigned levels_count = pipeline->base_level + (unsigned)conf->processors_count;
+    generation->levels_count = SW_MAX(generation->levels_count, levels_count);
     return SW_OK;
-}
-
-static int make_pipeline(struct sw_generation *generation, struct pipeline *pipeline)
-{
-    unsigned cores = generation->env.cores_count;
-    size_t exporters = pipeline->conf->exporters_count;
-    struct sw_stage *nexts[SW_CORES_MAX];
-    pipeline->processors = sw_zalloc(pipeline->conf->processors_count * sizeof(struct node));
-    pipeline->entries = sw_zalloc(cores * sizeof(struct sw_stage *));
-    pipeline->fanouts = sw_zalloc(cores * sizeof(struct sw_stage *));
-    pipeline->branches = sw_zalloc(cores * exporters * sizeof(struct sw_stage *));
-    if (pipeline->processors == NULL || pipeline->entries == NULL || pipeline->fanouts == NULL
-        || pipeline->branches == NULL) {
-        return SW_E_NOMEM;
-    }
-    int err = make_balance(generation, pipeline);
-    for (unsigned core = 0; err == SW_OK && core < cores; core++) {
-        err = make_end(generation, pipeline, core, &nexts[core]);
-    }
-    if (err == SW_OK) {
-        err = make_processors(generation, pipeline, nexts);
-    }
-    for (unsigned core = 0; err == SW_OK && core < cores; core++) {
-        err = sw_entry_new(
-            generation->env.cores[core],
-            sw_balance_ledger(pipeline->balance, core),
-            nexts[core],
-            &pipeline->entries[core]
-        );
-    }
-    return err;
 }
 
 static bool feeds(const struct sw_conf_pipeline *pipeline, const struct sw_conf_component *receiver)
@@ -362,12 +339,6 @@ static int make_receiver_entry(
 static int make_receiver_entries(struct sw_generation *generation)
 {
     const struct sw_conf *conf = generation->env.conf;
-    size_t slots = conf->components_count * SW_SIGNALS_COUNT * generation->env.cores_count;
-    generation->entries = sw_zalloc(slots * sizeof(struct sw_stage *));
-    generation->receiver_fanouts = sw_zalloc(slots * sizeof(struct sw_stage *));
-    if (generation->entries == NULL || generation->receiver_fanouts == NULL) {
-        return SW_E_NOMEM;
-    }
     for (size_t i = 0; i < conf->components_count; i++) {
         const struct sw_conf_component *component = &conf->components[i];
         if (component->kind != SW_RECEIVER || !component->used) {
@@ -385,18 +356,164 @@ static int make_receiver_entries(struct sw_generation *generation)
     return SW_OK;
 }
 
-static int make_all(struct sw_generation *generation)
+/* ---- connectors ---- */
+
+// What a connector hands to is made already: pipelines are made from their ends.
+static int make_connector(
+    struct sw_generation *generation,
+    const struct sw_conf_component *component,
+    enum sw_signal signal
+)
 {
-    const struct sw_conf *conf = generation->env.conf;
-    generation->pipelines = sw_zalloc(conf->pipelines_count * sizeof(struct pipeline));
-    if (generation->pipelines == NULL) {
+    struct sw_stage *nexts[SW_CORES_MAX];
+    for (unsigned core = 0; core < generation->env.cores_count; core++) {
+        int err = make_receiver_entry(generation, component, signal, core);
+        if (err != SW_OK) {
+            return err;
+        }
+        nexts[core] = generation->entries[entry_index(generation, component, signal, core)];
+        if (nexts[core] == NULL) {
+            return node_fail(generation, component, "feeds no pipeline", SW_E_INVALID);
+        }
+    }
+    unsigned at = generation->exporters_count++;
+    generation->exporters[at].component = component;
+    generation->exporter_signals[at] = signal;
+    struct sw_stage_env env = {.signal = signal};
+    return node_make(generation, &generation->exporters[at], &env, nexts);
+}
+
+static int make_connectors(struct sw_generation *generation, const struct pipeline *pipeline)
+{
+    const struct sw_conf_pipeline *conf = pipeline->conf;
+    enum sw_signal signal = (enum sw_signal)conf->signal;
+    for (size_t i = 0; i < conf->exporters_count; i++) {
+        const struct sw_conf_component *component = conf->exporters[i];
+        if (component->kind != SW_CONNECTOR
+            || find_exporter(generation, component, signal) != NULL) {
+            continue;
+        }
+        int err = make_connector(generation, component, signal);
+        if (err != SW_OK) {
+            return err;
+        }
+    }
+    return SW_OK;
+}
+
+// Does `from` end in a connector that `to` begins with?
+static bool leads_to(const struct pipeline *from, const struct pipeline *to)
+{
+    if (from->conf->signal != to->conf->signal) {
+        return false;
+    }
+    for (size_t i = 0; i < from->conf->exporters_count; i++) {
+        const struct sw_conf_component *component = from->conf->exporters[i];
+        if (component->kind == SW_CONNECTOR && feeds(to->conf, component)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Depth first; the configuration has no cycles (control/conf/graph.c), so this ends.
+static void visit(struct sw_generation *generation, unsigned index, unsigned *order_count)
+{
+    struct pipeline *pipeline = &generation->pipelines[index];
+    if (pipeline->visited) {
+        return;
+    }
+    pipeline->visited = true;
+    for (unsigned i = 0; i < generation->pipelines_count; i++) {
+        if (i != index && leads_to(pipeline, &generation->pipelines[i])) {
+            visit(generation, i, order_count);
+        }
+    }
+    generation->order[(*order_count)++] = index;
+}
+
+// The order to make pipelines in, and how deep each stands for the drain.
+static void sort_pipelines(struct sw_generation *generation)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < generation->pipelines_count; i++) {
+        visit(generation, i, &count);
+    }
+    for (unsigned i = count; i-- > 0;) {
+        const struct pipeline *from = &generation->pipelines[generation->order[i]];
+        unsigned end = from->base_level + (unsigned)from->conf->processors_count;
+        for (unsigned k = 0; k < i; k++) {
+            struct pipeline *to = &generation->pipelines[generation->order[k]];
+            if (leads_to(from, to)) {
+                to->base_level = SW_MAX(to->base_level, end);
+            }
+        }
+    }
+}
+
+/* ---- all of it ---- */
+
+static int make_pipeline(struct sw_generation *generation, struct pipeline *pipeline)
+{
+    unsigned cores = generation->env.cores_count;
+    size_t exporters = pipeline->conf->exporters_count;
+    struct sw_stage *nexts[SW_CORES_MAX];
+    pipeline->processors = sw_zalloc(pipeline->conf->processors_count * sizeof(struct node));
+    pipeline->entries = sw_zalloc(cores * sizeof(struct sw_stage *));
+    pipeline->fanouts = sw_zalloc(cores * sizeof(struct sw_stage *));
+    pipeline->branches = sw_zalloc(cores * exporters * sizeof(struct sw_stage *));
+    if (pipeline->processors == NULL || pipeline->entries == NULL || pipeline->fanouts == NULL
+        || pipeline->branches == NULL) {
         return SW_E_NOMEM;
     }
-    int err = make_exporters(generation);
-    for (size_t i = 0; err == SW_OK && i < conf->pipelines_count; i++) {
-        struct pipeline *pipeline = &generation->pipelines[generation->pipelines_count++];
-        pipeline->conf = &conf->pipelines[i];
-        err = make_pipeline(generation, pipeline);
+    int err = make_balance(generation, pipeline);
+    if (err == SW_OK) {
+        err = make_connectors(generation, pipeline);
+    }
+    for (unsigned core = 0; err == SW_OK && core < cores; core++) {
+        err = make_end(generation, pipeline, core, &nexts[core]);
+    }
+    if (err == SW_OK) {
+        err = make_processors(generation, pipeline, nexts);
+    }
+    for (unsigned core = 0; err == SW_OK && core < cores; core++) {
+        err = sw_entry_new(
+            generation->env.cores[core],
+            sw_balance_ledger(pipeline->balance, core),
+            nexts[core],
+            &pipeline->entries[core]
+        );
+    }
+    return err;
+}
+
+static int make_tables(struct sw_generation *generation)
+{
+    const struct sw_conf *conf = generation->env.conf;
+    size_t slots = conf->components_count * SW_SIGNALS_COUNT * generation->env.cores_count;
+    generation->entries = sw_zalloc(slots * sizeof(struct sw_stage *));
+    generation->receiver_fanouts = sw_zalloc(slots * sizeof(struct sw_stage *));
+    generation->order = sw_zalloc(conf->pipelines_count * sizeof(unsigned));
+    generation->pipelines = sw_zalloc(conf->pipelines_count * sizeof(struct pipeline));
+    if (generation->entries == NULL || generation->receiver_fanouts == NULL
+        || generation->order == NULL || generation->pipelines == NULL) {
+        return SW_E_NOMEM;
+    }
+    for (size_t i = 0; i < conf->pipelines_count; i++) {
+        generation->pipelines[generation->pipelines_count++].conf = &conf->pipelines[i];
+    }
+    return SW_OK;
+}
+
+static int make_all(struct sw_generation *generation)
+{
+    int err = make_tables(generation);
+    if (err == SW_OK) {
+        sort_pipelines(generation);
+        err = make_exporters(generation);
+    }
+    for (unsigned i = 0; err == SW_OK && i < generation->pipelines_count; i++) {
+        err = make_pipeline(generation, &generation->pipelines[generation->order[i]]);
     }
     if (err == SW_OK) {
         err = make_receiver_entries(generation);
@@ -477,6 +594,7 @@ void sw_generation_free(struct sw_generation *generation)
     }
     sw_free(generation->exporters);
     sw_free(generation->exporter_signals);
+    sw_free(generation->order);
     sw_free(generation);
 }
 

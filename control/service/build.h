@@ -16,6 +16,8 @@ struct sw_build_env {
     struct sw_metrics *metrics;
     struct sw_account *account;
     struct sw_resolver *resolver;
+    struct sw_files *files;                       /**< storage/files; NULL: nothing is written */
+    const char *(*environment)(const char *name); /**< getenv; NULL: nothing is set */
     struct sw_memory_baseline *baseline;
 };
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ struct sw_listener {
     struct sw_dealer *dealer;
     int fd;
     uint16_t port;
+    bool has_path; // a unix socket in the file system, made by us
     char address[128];
 };
 
@@ -114,6 +116,50 @@ static int listen_on(struct sw_listener *listener, const char *host, uint16_t po
     return err;
 }
 
+// Go's net.Listen("unix", …): no leftover of another process is taken away.
+static int listen_on_path(struct sw_listener *listener)
+{
+    const char *path = listener->conf.endpoint;
+    struct sw_addr addr = {.un = {.sun_family = AF_UNIX}};
+    size_t len = strlen(path);
+    bool abstract = path[0] == '@';
+    if (len == 0 || len >= sizeof(addr.un.sun_path)) {
+        errno = EINVAL;
+        return SW_E_SYSTEM;
+    }
+    memcpy(addr.un.sun_path, path, len);
+    addr.un.sun_path[0] = abstract ? '\0' : path[0];
+    addr.len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + (abstract ? 0 : 1));
+    int err = sw_socket_listen(&addr, BACKLOG, &listener->fd, NULL);
+    if (err == SW_OK) {
+        listener->has_path = !abstract;
+        snprintf(listener->address, sizeof(listener->address), "%s", path);
+    }
+    return err;
+}
+
+static int listen_on_port(struct sw_listener *listener)
+{
+    char host[256];
+    uint16_t port;
+    if (sw_endpoint_split(listener->conf.endpoint, host, sizeof(host), &port) != SW_OK) {
+        return SW_E_INVALID;
+    }
+    return listen_on(listener, host, port);
+}
+
+static void tell(const struct sw_listener *listener, int err, char *error, size_t error_size)
+{
+    const char *endpoint = listener->conf.endpoint;
+    const char *network = listener->conf.unix_socket ? "unix" : "tcp";
+    if (err == SW_E_INVALID) {
+        snprintf(error, error_size, "listen tcp: address %s: host:port expected", endpoint);
+        return;
+    }
+    const char *why = err == SW_E_NOT_FOUND ? "no such host" : strerror(errno);
+    snprintf(error, error_size, "listen %s %s: bind: %s", network, endpoint, why);
+}
+
 int sw_listener_open(
     const struct sw_listener_conf *conf,
     struct sw_dealer *dealer,
@@ -122,12 +168,6 @@ int sw_listener_open(
     size_t error_size
 )
 {
-    char host[256];
-    uint16_t port;
-    if (sw_endpoint_split(conf->endpoint, host, sizeof(host), &port) != SW_OK) {
-        snprintf(error, error_size, "listen tcp: address %s: host:port expected", conf->endpoint);
-        return SW_E_INVALID;
-    }
     struct sw_listener *listener = sw_zalloc(sizeof(*listener));
     if (listener == NULL) {
         snprintf(error, error_size, "%s", sw_err_text(SW_E_NOMEM));
@@ -136,10 +176,9 @@ int sw_listener_open(
     listener->conf = *conf;
     listener->dealer = dealer;
     listener->fd = -1;
-    int err = listen_on(listener, host, port);
+    int err = conf->unix_socket ? listen_on_path(listener) : listen_on_port(listener);
     if (err != SW_OK) {
-        const char *why = err == SW_E_NOT_FOUND ? "no such host" : strerror(errno);
-        snprintf(error, error_size, "listen tcp %s: bind: %s", conf->endpoint, why);
+        tell(listener, err, error, error_size);
         sw_listener_close(listener);
         return err;
     }
@@ -152,6 +191,9 @@ void sw_listener_close(struct sw_listener *listener)
     if (listener != NULL) {
         if (listener->fd >= 0) {
             close(listener->fd);
+        }
+        if (listener->has_path) {
+            unlink(listener->conf.endpoint);
         }
         sw_free(listener);
     }

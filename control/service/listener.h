@@ -10,7 +10,8 @@
 struct sw_listener;
 
 struct sw_listener_conf {
-    const char *endpoint; /**< host:port, [v6]:port, :port */
+    const char *endpoint; /**< host:port, [v6]:port, :port; unix: a path, or @name (abstract) */
+    bool unix_socket;
     unsigned cores_count;
     struct sw_core *const *cores;
     struct sw_mailbox *mailbox; /**< control's */
@@ -36,7 +37,8 @@ SW_CHECKED int sw_listener_open(
     size_t error_size
 );
 
-/** Stops listening; connections that were dealt stay. NULL is legal. */
+/** Stops listening and takes the path of a unix socket away; connections that were dealt stay. NULL is
+ * legal. */
 void sw_listener_close(struct sw_listener *listener);
 
 int sw_listener_fd(const struct sw_listener *listener);

@@ -147,7 +147,7 @@ static void caller_of(const struct sw_event *event, char *text, size_t size)
 static void log_event(struct observer *observer, const struct sw_event *event)
 {
     const struct sw_event_kind *kind = event->kind;
-    struct sw_log_field fields[6];
+    struct sw_log_field fields[7];
     unsigned count = 0;
     if (event->id != NULL) {
         fields[count++] = sw_log_text("otelcol.component.id", event->id);
@@ -163,6 +163,9 @@ static void log_event(struct observer *observer, const struct sw_event *event)
     }
     if (kind->count_key != NULL) {
         fields[count++] = sw_log_integer(kind->count_key, event->count);
+    }
+    if (kind->second_key != NULL) {
+        fields[count++] = sw_log_integer(kind->second_key, event->second);
     }
     if (kind->items_key != NULL) {
         fields[count++] = sw_log_integer(kind->items_key, event->items);

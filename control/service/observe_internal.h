@@ -6,6 +6,7 @@
 #include "control/service/service_internal.h"
 #include "control/telemetry/process.h"
 #include "control/telemetry/prometheus.h"
+#include "control/zpages/zpages.h"
 
 /* A server of the control thread in its loop. */
 struct observer_port {
@@ -27,6 +28,11 @@ struct observer_health {
     const char *id;
 };
 
+struct observer_zpages {
+    struct observer_port port;
+    struct sw_zpages *zpages;
+};
+
 struct observer_books;
 
 struct observer {
@@ -37,6 +43,8 @@ struct observer {
     unsigned pages_count;
     struct observer_health *healths;
     unsigned healths_count;
+    struct observer_zpages *zpages;
+    unsigned zpages_count;
     struct observer_books *books;
     uint64_t events_lost[SW_CORES_MAX]; // that the log has told
 };

@@ -1,8 +1,9 @@
-/* Ports of the control thread: pages of our own metrics, one per reader, and the health_check
- * extensions. */
+/* Ports of the control thread: pages of our own metrics, one per reader, and the extensions
+ * health_check and zpages. */
 #include "control/service/observe_internal.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/base/version.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -168,15 +169,31 @@ static int open_pages(struct service *service, char *error, size_t error_size)
     return err;
 }
 
-/* ---- health ---- */
+/* ---- extensions ---- */
 
 static uint64_t poll_health(void *server, uint64_t now_ns)
 {
     return sw_health_check_poll(server, now_ns);
 }
 
-static int listen_health(
-    struct sw_health_check *health,
+static uint64_t poll_zpages(void *server, uint64_t now_ns)
+{
+    return sw_zpages_poll(server, now_ns);
+}
+
+static int listen_health(void *server, const struct sw_addr *addr)
+{
+    return sw_health_check_listen(server, addr, NULL);
+}
+
+static int listen_zpages(void *server, const struct sw_addr *addr)
+{
+    return sw_zpages_listen(server, addr, NULL);
+}
+
+static int listen_extension(
+    void *server,
+    int (*listen)(void *server, const struct sw_addr *addr),
     const char *id,
     const char *endpoint,
     char *error,
@@ -193,7 +210,7 @@ static int listen_health(
         why = "no such host";
     }
     if (err == SW_OK) {
-        err = sw_health_check_listen(health, &addr, NULL);
+        err = listen(server, &addr);
         why = strerror(errno);
     }
     if (err != SW_OK) {
@@ -211,19 +228,38 @@ static int listen_health(
     return err;
 }
 
+static void tell_extension(
+    struct service *service,
+    const struct sw_conf_component *extension,
+    const char *place
+)
+{
+    char message[64];
+    struct sw_log_field fields[] = {
+        sw_log_text("otelcol.component.id", extension->id),
+        sw_log_text("otelcol.component.kind", "extension"),
+        sw_log_text("endpoint", place),
+    };
+    snprintf(message, sizeof(message), "Starting %s extension", extension->component->type);
+    sw_observe_log(service, SW_LOG_INFO, SW_LOG_HERE, message, fields, SW_ARRAY_SIZE(fields));
+}
+
 static int open_health(
     struct service *service,
-    struct observer_health *slot,
     const struct sw_conf_component *extension,
     char *error,
     size_t error_size
 )
 {
+    struct observer *observer = service->observer;
+    struct observer_health *slot = &observer->healths[observer->healths_count++];
     const struct sw_health_check_conf *conf = extension->conf;
+    const char *endpoint = conf->server.endpoint;
+    slot->port.watch.fd = -1;
     slot->id = extension->id;
     int err = sw_health_check_new(conf, &slot->health);
     if (err == SW_OK) {
-        err = listen_health(slot->health, slot->id, conf->server.endpoint, error, error_size);
+        err = listen_extension(slot->health, listen_health, slot->id, endpoint, error, error_size);
     }
     if (err == SW_OK) {
         slot->port.poll = poll_health;
@@ -231,21 +267,64 @@ static int open_health(
         err = port_open(service, &slot->port, sw_health_check_fd(slot->health));
     }
     if (err == SW_OK) {
-        struct sw_log_field fields[] = {
-            sw_log_text("otelcol.component.id", extension->id),
-            sw_log_text("otelcol.component.kind", "extension"),
-            sw_log_text("endpoint", conf->server.endpoint),
-        };
-        sw_observe_log(
-            service,
-            SW_LOG_INFO,
-            SW_LOG_HERE,
-            "Starting health_check extension",
-            fields,
-            SW_ARRAY_SIZE(fields)
-        );
+        tell_extension(service, extension, endpoint);
     }
     return err;
+}
+
+static int open_zpages(
+    struct service *service,
+    const struct sw_conf_component *extension,
+    char *error,
+    size_t error_size
+)
+{
+    struct observer *observer = service->observer;
+    struct observer_zpages *slot = &observer->zpages[observer->zpages_count++];
+    const struct sw_zpages_conf *conf = extension->conf;
+    const char *endpoint = conf->server.endpoint;
+    struct sw_zpages_view view = {
+        .conf = service->conf,
+        .version = SW_VERSION,
+        .workers_count = service->cores_count,
+        .started_wall_ns = sw_clock_wall_ns(),
+    };
+    slot->port.watch.fd = -1;
+    int err = sw_zpages_new(conf, &view, &slot->zpages);
+    if (err == SW_OK) {
+        err = listen_extension(
+            slot->zpages, listen_zpages, extension->id, endpoint, error, error_size
+        );
+    }
+    if (err == SW_OK) {
+        slot->port.poll = poll_zpages;
+        slot->port.server = slot->zpages;
+        err = port_open(service, &slot->port, sw_zpages_fd(slot->zpages));
+    }
+    if (err == SW_OK) {
+        tell_extension(service, extension, endpoint);
+    }
+    return err;
+}
+
+static int open_extension(
+    struct service *service,
+    const struct sw_conf_component *extension,
+    char *error,
+    size_t error_size
+)
+{
+    if (extension->component == &sw_health_check) {
+        return open_health(service, extension, error, error_size);
+    }
+    if (extension->component == &sw_zpages) {
+        return open_zpages(service, extension, error, error_size);
+    }
+    if (extension->component == &sw_pprof) {
+        return SW_OK; // the load has warned that it does nothing
+    }
+    snprintf(error, error_size, "extension %s: is not supported yet", extension->id);
+    return SW_E_UNSUPPORTED;
 }
 
 static int open_extensions(struct service *service, char *error, size_t error_size)
@@ -253,19 +332,13 @@ static int open_extensions(struct service *service, char *error, size_t error_si
     struct observer *observer = service->observer;
     const struct sw_conf *conf = service->conf;
     observer->healths = sw_zalloc(conf->extensions_count * sizeof(*observer->healths));
-    if (observer->healths == NULL) {
+    observer->zpages = sw_zalloc(conf->extensions_count * sizeof(*observer->zpages));
+    if (observer->healths == NULL || observer->zpages == NULL) {
         return SW_E_NOMEM;
     }
     int err = SW_OK;
     for (size_t i = 0; err == SW_OK && i < conf->extensions_count; i++) {
-        const struct sw_conf_component *extension = conf->extensions[i];
-        if (extension->component != &sw_health_check) {
-            snprintf(error, error_size, "extension %s: is not supported yet", extension->id);
-            return SW_E_UNSUPPORTED;
-        }
-        struct observer_health *slot = &observer->healths[observer->healths_count++];
-        slot->port.watch.fd = -1;
-        err = open_health(service, slot, extension, error, error_size);
+        err = open_extension(service, conf->extensions[i], error, error_size);
     }
     return err;
 }
@@ -285,14 +358,21 @@ void sw_observer_ports_close(struct service *service)
         sw_watch_remove(service->watch_set, &observer->healths[i].port.watch);
         sw_health_check_free(observer->healths[i].health);
     }
+    for (unsigned i = 0; i < observer->zpages_count; i++) {
+        sw_watch_remove(service->watch_set, &observer->zpages[i].port.watch);
+        sw_zpages_free(observer->zpages[i].zpages);
+    }
     for (unsigned i = 0; i < observer->pages_count; i++) {
         sw_watch_remove(service->watch_set, &observer->pages[i].port.watch);
         sw_admin_server_free(observer->pages[i].server);
     }
     sw_free(observer->healths);
+    sw_free(observer->zpages);
     sw_free(observer->pages);
     observer->healths = NULL;
     observer->healths_count = 0;
+    observer->zpages = NULL;
+    observer->zpages_count = 0;
     observer->pages = NULL;
     observer->pages_count = 0;
 }
@@ -301,6 +381,9 @@ void sw_observer_ports_tick(struct observer *observer, uint64_t now_ns)
 {
     for (unsigned i = 0; i < observer->pages_count; i++) {
         port_tick(&observer->pages[i].port, now_ns);
+    }
+    for (unsigned i = 0; i < observer->zpages_count; i++) {
+        port_tick(&observer->zpages[i].port, now_ns);
     }
     for (unsigned i = 0; i < observer->healths_count; i++) {
         port_tick(&observer->healths[i].port, now_ns);

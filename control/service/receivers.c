@@ -182,20 +182,6 @@ static int check(const struct sw_conf_component *component, char *error, size_t 
     if (component->component != &sw_otlp_receiver) {
         return refuse(component, "is not supported yet", SW_E_UNSUPPORTED, error, error_size);
     }
-    const struct sw_otlp_receiver_conf *conf = component->conf;
-    bool unix_grpc =
-        conf->protocols.grpc.enabled && conf->protocols.grpc.transport >= SW_TRANSPORT_UNIX;
-    bool unix_http =
-        conf->protocols.http.enabled && conf->protocols.http.server.transport >= SW_TRANSPORT_UNIX;
-    if (unix_grpc || unix_http) {
-        return refuse(
-            component,
-            "transport: only tcp, tcp4 and tcp6 are supported yet",
-            SW_E_UNSUPPORTED,
-            error,
-            error_size
-        );
-    }
     return SW_OK;
 }
 
@@ -362,15 +348,17 @@ static int listen_on(
     const struct sw_build_env *env = &receiver->receivers->env;
     const struct sw_otlp_receiver_conf *conf = conf_of(receiver);
     bool grpc = endpoint->protocol == PROTOCOL_GRPC;
+    int transport = grpc ? conf->protocols.grpc.transport : conf->protocols.http.server.transport;
     char room[300];
     char why[512];
     struct sw_listener_conf listener_conf = {
         .endpoint = endpoint_text(
             grpc ? conf->protocols.grpc.endpoint : conf->protocols.http.server.endpoint,
-            grpc ? conf->protocols.grpc.transport : conf->protocols.http.server.transport,
+            transport,
             room,
             sizeof(room)
         ),
+        .unix_socket = transport == SW_TRANSPORT_UNIX,
         .cores_count = env->cores_count,
         .cores = env->cores,
         .mailbox = mailbox,

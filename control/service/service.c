@@ -85,7 +85,7 @@ static int make_world(struct service *service)
     service->cores_count = workers_wanted(service);
     service->baseline.total_bytes = (int64_t)sw_memory_limit_for("");
     unsigned control = service->cores_count;
-    int err = sw_post_new(service->cores_count + 2, RING_SIZE, &service->post);
+    int err = sw_post_new(service->cores_count + 3, RING_SIZE, &service->post);
     if (err == SW_OK) {
         err = sw_quiet_new(service->cores_count, &service->quiet);
     }
@@ -93,6 +93,12 @@ static int make_world(struct service *service)
         err = sw_metrics_new(service->cores_count, &service->metrics);
     }
     if (err == SW_OK) {
+        // Without a page nobody looks: the lowest level counts the least.
+        int level = service->conf->service.telemetry.metrics.level;
+        sw_metrics_set_level(
+            service->metrics,
+            level == SW_METRICS_NONE ? SW_LEVEL_BASIC : (enum sw_metric_level)level
+        );
         err = sw_watch_set_open(&service->watch_set);
     }
     if (err != SW_OK) {
@@ -108,6 +114,9 @@ static int make_world(struct service *service)
     }
     if (err == SW_OK) {
         err = sw_resolver_thread_new(service->post, control + 1, &service->resolver);
+    }
+    if (err == SW_OK) {
+        err = sw_files_new(service->post, control + 2, &service->account, &service->files);
     }
     return err;
 }
@@ -144,6 +153,11 @@ static int make_workers(struct service *service)
     return SW_OK;
 }
 
+static const char *environment(const char *name)
+{
+    return getenv(name);
+}
+
 static int make_pipelines(struct service *service, char *error, size_t error_size)
 {
     struct sw_build_env env = {
@@ -154,6 +168,8 @@ static int make_pipelines(struct service *service, char *error, size_t error_siz
         .metrics = service->metrics,
         .account = &service->account,
         .resolver = service->resolver,
+        .files = service->files,
+        .environment = environment,
         .baseline = &service->baseline,
     };
     int err = sw_generation_new(&env, &service->generation, error, error_size);
@@ -278,6 +294,9 @@ static int start(struct service *service, char *error, size_t error_size)
         err = sw_observe_pipelines(service);
     }
     if (err == SW_OK) {
+        err = sw_files_thread_new(service->files, &service->files_thread, error, error_size);
+    }
+    if (err == SW_OK) {
         err = start_workers(service);
     }
     if (err == SW_OK) {
@@ -360,11 +379,13 @@ static void clean_up(struct service *service)
             sw_worker_stop(service->workers[i]);
         }
     }
+    sw_files_thread_free(service->files_thread);
     sw_observe_tick(service); // what the cores said last
     sw_observe_close(service);
     // In this order: stages settle the tickets they hold, and a ticket lives in a receiver's call.
     sw_generation_free(service->generation);
     sw_receivers_free(service->receivers);
+    sw_files_free(service->files);
     sw_drain_free(service->drain);
     if (!sw_resolver_thread_free(service->resolver)) {
         sw_observe_free(service);

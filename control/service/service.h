@@ -12,6 +12,15 @@
  */
 int sw_service_run(const struct sw_conf *conf, const struct sw_appliance *appliance);
 
+/** What is odd about a configuration although it loads (an endpoint nobody can reach, two servers on one
+ * port, data delivered twice, …), and whether its pipelines can be built: they are, on one core,
+ * and freed again. Opens no port and starts nothing. Adds warnings to errors. */
+void sw_service_check_conf(
+    const struct sw_conf *conf,
+    const struct sw_appliance *appliance,
+    struct sw_conf_errors *errors
+);
+
 /** All components of this build, in reading order. */
 extern const struct sw_component *const sw_registry[];
 extern const size_t sw_registry_count;

@@ -3,6 +3,7 @@
 
 #include "control/service/build.h"
 #include "control/service/drain.h"
+#include "control/service/files_thread.h"
 #include "control/service/listener.h"
 #include "control/service/receivers.h"
 #include "control/service/service.h"
@@ -30,13 +31,15 @@ struct service {
     unsigned cores_count;
     struct sw_worker *workers[SW_CORES_MAX];
     struct sw_core *cores[SW_CORES_MAX];
-    struct sw_post *post; // mailboxes: workers, control, resolver
+    struct sw_post *post; // mailboxes: workers, control, resolver, files
     struct sw_mailbox *mailbox;
     struct sw_quiet *quiet;
     struct sw_account account; // any thread
     struct sw_memory_baseline baseline;
     struct sw_metrics *metrics;
     struct sw_resolver *resolver;
+    struct sw_files *files;
+    struct sw_files_thread *files_thread; // NULL: no exporter writes files
     struct sw_generation *generation;
     struct sw_receivers *receivers;
     struct sw_dealer dealer;

@@ -10,6 +10,7 @@
 
 #include "control/telemetry/text.h"
 #include "dataplane/l4_stream/stream.h"
+#include "dataplane/pipeline/net_conf.h"
 
 #include <stdint.h>
 
@@ -65,6 +66,10 @@ uint64_t sw_admin_server_poll(struct sw_admin_server *server, uint64_t now_ns);
 
 /** Connections closed because there were connections_max. */
 uint64_t sw_admin_server_refused_count(const struct sw_admin_server *server);
+
+/** The rest of sw_http_server_check for a server of this kind: what it does not do is refused at
+ * start by name, wherever the same keys work for a receiver. */
+void sw_admin_server_check(const struct sw_http_server_conf *conf, struct sw_check *check);
 
 /** What Go's mux says to a path it does not know. */
 void sw_admin_not_found(struct sw_admin_reply *reply);

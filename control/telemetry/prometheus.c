@@ -19,6 +19,7 @@ struct rows {
     size_t count;
     size_t capacity;
     bool suffixes;
+    bool ours; // spanweir_… too
     int level;
     bool failed;
 };
@@ -236,10 +237,17 @@ static void free_rows(struct rows *rows)
     sw_free(rows->items);
 }
 
+static bool is_ours(const struct sw_metric_family *family)
+{
+    static const char prefix[] = "spanweir_";
+    return strncmp(family->name, prefix, sizeof(prefix) - 1) == 0;
+}
+
 static void gather(void *context, const struct sw_metric_sample *sample)
 {
     struct rows *rows = context;
-    if (rows->failed || (int)sample->family->level > rows->level) {
+    if (rows->failed || (int)sample->family->level > rows->level
+        || (!rows->ours && is_ours(sample->family))) {
         return;
     }
     if (rows->count == rows->capacity) {
@@ -371,6 +379,7 @@ static void put_families(struct writer *w, const struct rows *rows)
 
 void sw_page_write(
     const struct sw_page *page,
+    enum sw_page_scope scope,
     enum sw_page_escaping escaping,
     struct sw_string *text
 )
@@ -378,6 +387,7 @@ void sw_page_write(
     const struct sw_pull_reader_conf *reader = page->reader;
     struct rows rows = {
         .suffixes = !reader->without_type_suffix || !reader->without_units,
+        .ours = scope == SW_PAGE_ALL,
         .level = page->level,
     };
     if (page->refresh != NULL) {
@@ -417,11 +427,12 @@ void sw_page_handle(
 )
 {
     const struct sw_page *page = context;
-    if (strcmp(request->path, "/metrics") != 0) {
+    bool all = strcmp(request->path, "/metrics/all") == 0;
+    if (!all && strcmp(request->path, "/metrics") != 0) {
         sw_admin_not_found(reply);
         return;
     }
     enum sw_page_escaping escaping = sw_page_negotiate(request->accept);
     reply->content_type = sw_page_content_type(escaping);
-    sw_page_write(page, escaping, &reply->body);
+    sw_page_write(page, all ? SW_PAGE_ALL : SW_PAGE_COLLECTOR, escaping, &reply->body);
 }

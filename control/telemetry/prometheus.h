@@ -37,14 +37,22 @@ enum sw_page_escaping sw_page_negotiate(const char *accept);
 /** Content-Type of the page. */
 const char *sw_page_content_type(enum sw_page_escaping escaping);
 
+/** Which families are on a page. */
+enum sw_page_scope {
+    SW_PAGE_COLLECTOR, /**< those that the Collector has too, and no others */
+    SW_PAGE_ALL,       /**< ours too (spanweir_…) */
+};
+
 /** Adds the page to text (text->failed when out of memory). */
 void sw_page_write(
     const struct sw_page *page,
+    enum sw_page_scope scope,
     enum sw_page_escaping escaping,
     struct sw_string *text
 );
 
-/** sw_admin_conf.handle for a server with this page at /metrics; context: struct sw_page. */
+/** sw_admin_conf.handle for a server with this page at /metrics, which is the Collector's to the
+ * letter, and with our own families beside the Collector's at /metrics/all; context: struct sw_page. */
 void sw_page_handle(
     void *context,
     const struct sw_admin_request *request,

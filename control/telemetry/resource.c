@@ -115,6 +115,33 @@ static int random_uuid(char ret_text[37])
     return SW_OK;
 }
 
+// The declarative form; the load has looked at its shape.
+static int set_listed(struct sw_resource *resource, const struct sw_value *list)
+{
+    static const struct sw_value none = {.kind = SW_VALUE_NULL};
+    int err = SW_OK;
+    for (size_t i = 0; err == SW_OK && i < list->list.count; i++) {
+        const struct sw_value *item = &SW_LIST_AT(list->list, struct sw_value, i);
+        const char *name = NULL;
+        const struct sw_value *value = &none;
+        for (size_t k = 0; item->kind == SW_VALUE_MAP && k < item->list.count; k++) {
+            const struct sw_value_entry *entry = &SW_LIST_AT(item->list, struct sw_value_entry, k);
+            if (strcmp(entry->key, "name") == 0 && entry->value.kind == SW_VALUE_STRING) {
+                name = entry->value.string;
+            } else if (strcmp(entry->key, "value") == 0) {
+                value = &entry->value;
+            }
+        }
+        err = name != NULL ? set_label(resource, name, value) : SW_OK;
+    }
+    return err;
+}
+
+static bool is_list(const struct sw_value_entry *entry)
+{
+    return strcmp(entry->key, "attributes") == 0 && entry->value.kind == SW_VALUE_LIST;
+}
+
 static int fill(
     struct sw_resource *resource,
     const struct sw_value *attributes,
@@ -132,7 +159,11 @@ static int fill(
     }
     const struct sw_value_entry *entries = attributes->list.items;
     for (size_t i = 0; err == SW_OK && i < attributes->list.count; i++) {
-        err = set_label(resource, entries[i].key, &entries[i].value);
+        if (is_list(&entries[i])) {
+            err = set_listed(resource, &entries[i].value);
+        } else if (strcmp(entries[i].key, "schema_url") != 0) {
+            err = set_label(resource, entries[i].key, &entries[i].value);
+        }
     }
     return err;
 }
@@ -144,7 +175,12 @@ int sw_resource_new(
     struct sw_resource **ret_resource
 )
 {
-    size_t most = 3 + (attributes->kind == SW_VALUE_MAP ? attributes->list.count : 0);
+    size_t most = 3;
+    for (size_t i = 0; attributes->kind == SW_VALUE_MAP && i < attributes->list.count; i++) {
+        const struct sw_value_entry *entry =
+            &SW_LIST_AT(attributes->list, struct sw_value_entry, i);
+        most += is_list(entry) ? entry->value.list.count : 1;
+    }
     struct sw_resource *resource = sw_zalloc(sizeof(*resource));
     if (resource == NULL) {
         return SW_E_NOMEM;

@@ -1,5 +1,5 @@
-/* Cells of a component's metrics. Without a registry (unit tests) cells are NULL and nothing is
- * counted. */
+/* Cells of a component's metrics. Without a registry (unit tests), and for a family above the level of
+ * the registry, cells are NULL and nothing is counted. */
 #ifndef SW_PIPELINE_CELLS_H
 #define SW_PIPELINE_CELLS_H
 
@@ -7,7 +7,7 @@
 #include "dataplane/pipeline/stage.h"
 
 /** The cell of a core in the series with these labels. Control thread.
- * @return 0 or SW_E_NOMEM; *ret_cell is NULL when there is no registry */
+ * @return 0 or SW_E_NOMEM; *ret_cell is NULL when there is no registry or nobody is shown this */
 SW_CHECKED static inline int sw_cell_make(
     struct sw_metrics *metrics,
     unsigned core,
@@ -18,7 +18,7 @@ SW_CHECKED static inline int sw_cell_make(
 )
 {
     *ret_cell = NULL;
-    if (metrics == NULL) {
+    if (metrics == NULL || family->level > sw_metrics_level(metrics)) {
         return SW_OK;
     }
     struct sw_series *series = sw_metrics_series(metrics, family, labels, labels_count);

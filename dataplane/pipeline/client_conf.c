@@ -23,12 +23,11 @@ typedef __typeof__(((struct sw_grpc_client_conf *)0)->keepalive) keepalive_conf;
 
 // clang-format off
 static const struct sw_field keepalive_fields[] = {
-    SW_DURATION("time", keepalive_conf, time_ns, "10s", "pings an idle connection after this",
-                LATER),
+    SW_DURATION("time", keepalive_conf, time_ns, "10s", "pings an idle connection after this"),
     SW_DURATION("timeout", keepalive_conf, timeout_ns, "20s",
-                "closes when a ping is not answered in this time", LATER),
+                "closes when a ping is not answered in this time"),
     SW_BOOL("permit_without_stream", keepalive_conf, permit_without_stream, "false",
-            "pings without calls too", LATER),
+            "pings without calls too"),
     SW_FIELD_END,
 };
 // clang-format on
@@ -42,13 +41,13 @@ const struct sw_field sw_grpc_client_fields[] = {
     SW_STRUCT("tls", struct sw_grpc_client_conf, tls, sw_tls_client_fields, "how TLS is spoken",
               .check = sw_tls_client_check),
     SW_OPTIONAL("keepalive", struct sw_grpc_client_conf, keepalive, keepalive_fields,
-                "pings that keep connections alive", LATER),
+                "pings that keep connections alive"),
     SW_INT("read_buffer_size", struct sw_grpc_client_conf, read_buffer_size, "0",
            "buffer of each connection for reading", .unit = "bytes", .support = SW_NO_EFFECT),
     SW_INT("write_buffer_size", struct sw_grpc_client_conf, write_buffer_size, "0",
            "buffer of each connection for writing", .unit = "bytes", .support = SW_NO_EFFECT),
     SW_BOOL("wait_for_ready", struct sw_grpc_client_conf, wait_for_ready, "false",
-            "calls wait for a connection until their deadline instead of failing at once", LATER),
+            "calls wait for a connection until their deadline instead of failing at once"),
     SW_HEADERS("headers", struct sw_grpc_client_conf, headers, "sent with every call"),
     SW_STRING("user_agent", struct sw_grpc_client_conf, user_agent, NULL,
               "replaces ours in the user-agent header"),
@@ -81,19 +80,6 @@ check_plain(bool plain, const struct sw_tls_client_conf *tls, bool https, struct
             SW_COMPLAINT_AT_START,
             "tls::insecure",
             "TLS is not built in yet: set tls.insecure to true or write the endpoint with http://"
-        );
-    }
-}
-
-static void check_compression(int compression, const char *const *words, struct sw_check *check)
-{
-    if (compression >= SW_COMPRESSION_OTHER) {
-        sw_complain(
-            check,
-            SW_COMPLAINT_AT_START,
-            "compression",
-            "\"%s\" is not supported yet, use gzip or none",
-            sw_word_text(words, compression)
         );
     }
 }
@@ -137,7 +123,6 @@ void sw_grpc_client_check(void *section, struct sw_check *check)
     }
     bool plain = strncmp(conf->endpoint, "http://", 7) == 0 || endpoint.unix_socket;
     check_plain(plain, &conf->tls, endpoint.https, check);
-    check_compression(conf->compression, grpc_compression_words, check);
 }
 
 typedef __typeof__(((struct sw_http_client_conf *)0)->compression_params) params_conf;
@@ -156,7 +141,7 @@ static const struct sw_field no_fields[] = {SW_FIELD_END};
 const struct sw_field sw_http_client_fields[] = {
     SW_STRING("endpoint", struct sw_http_client_conf, endpoint, NULL, "URL of the backend"),
     SW_STRING("proxy_url", struct sw_http_client_conf, proxy_url, NULL,
-              "proxy; empty takes it from the environment", LATER),
+              "http:// proxy; empty takes it from HTTP_PROXY and NO_PROXY"),
     SW_STRUCT("tls", struct sw_http_client_conf, tls, sw_tls_client_fields, "how TLS is spoken",
               .check = sw_tls_client_check),
     SW_INT("read_buffer_size", struct sw_http_client_conf, read_buffer_size, "0",
@@ -180,11 +165,11 @@ const struct sw_field sw_http_client_fields[] = {
            "likewise for each host", .support = SW_NO_EFFECT,
            .note = "connections are few and kept per core"),
     SW_INT("max_conns_per_host", struct sw_http_client_conf, max_conns_per_host, "0",
-           "connections to one host at once; 0 is unlimited", LATER),
+           "connections to one host at once; 0 is unlimited"),
     SW_DURATION("idle_conn_timeout", struct sw_http_client_conf, idle_conn_timeout_ns, "90s",
-                "connections without requests are closed after this", LATER),
+                "connections without requests are closed after this"),
     SW_BOOL("disable_keep_alives", struct sw_http_client_conf, disable_keep_alives, "false",
-            "a connection for each request", LATER),
+            "a connection for each request"),
     SW_DURATION("http2_read_idle_timeout", struct sw_http_client_conf, http2_read_idle_timeout_ns,
                 "0s", "pings an idle HTTP/2 connection after this; 0 never",
                 .support = SW_NO_EFFECT, .note = "HTTP/1.1 is spoken without TLS"),
@@ -204,14 +189,18 @@ const struct sw_field sw_http_client_fields[] = {
 
 static bool level_fits(int compression, int64_t level)
 {
-    const char *name = sw_word_text(http_compression_words, compression);
-    if (strcmp(name, "zstd") == 0) {
+    switch (compression) {
+    case SW_COMPRESSION_UNSET:
+    case SW_COMPRESSION_NONE: // nobody looks at it
+    case SW_COMPRESSION_ZSTD:
         return true;
-    }
-    if (strcmp(name, "gzip") == 0 || strcmp(name, "zlib") == 0 || strcmp(name, "deflate") == 0) {
+    case SW_COMPRESSION_GZIP:
+    case SW_COMPRESSION_ZLIB:
+    case SW_COMPRESSION_DEFLATE:
         return level >= -2 && level <= 9;
+    default:
+        return level == 0;
     }
-    return level == 0;
 }
 
 void sw_http_client_check(void *section, struct sw_check *check)
@@ -227,7 +216,6 @@ void sw_http_client_check(void *section, struct sw_check *check)
             sw_word_text(http_compression_words, conf->compression)
         );
     }
-    check_compression(conf->compression, http_compression_words, check);
 }
 
 static int fail(const char **ret_why, const char *why)

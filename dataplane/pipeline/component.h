@@ -32,6 +32,7 @@ struct sw_component {
     uint8_t signals;               /**< that the Collector's component takes (connector: from) */
     uint8_t signals_ready;         /**< that this build does; others are refused at start */
     uint8_t signals_out;           /**< connector: to */
+    bool keeps_signal;             /**< connector: only from a signal to the same one */
     const char *stability;         /**< the Collector's word: "stable", "beta", … */
     const char *module;            /**< folder that implements it */
     const char *help;              /**< one line for the reference page */

@@ -3,9 +3,16 @@
 #include "dataplane/base/mem.h"
 #include "dataplane/pipeline/stage.h"
 
+// Ways of one batch that lead here and wait to be handed over.
+#define ADMITS_MAX 32u
+
 struct fanout {
     struct sw_stage stage;
-    uint32_t admitted_mask; // branches that gave a place in the last admit
+    /* Branches that gave a place, for each admit that was not followed by consume or retract. More than one
+     * only where connectors join ways of the same batch again; then they follow in the same order. */
+    uint32_t admitted_masks[ADMITS_MAX];
+    uint32_t admitted_first;
+    uint32_t admitted_count;
     int refused_err[SW_FANOUT_MAX];
     unsigned branches_count;
     struct sw_stage *branches[SW_FANOUT_MAX];
@@ -20,11 +27,23 @@ static void retract_mask(struct fanout *fanout, const struct sw_batch *batch, ui
     }
 }
 
+static uint32_t take_mask(struct fanout *fanout)
+{
+    SW_ASSERT(fanout->admitted_count > 0);
+    uint32_t mask = fanout->admitted_masks[fanout->admitted_first];
+    fanout->admitted_first = (fanout->admitted_first + 1) % ADMITS_MAX;
+    fanout->admitted_count--;
+    return mask;
+}
+
 static int fanout_admit(struct sw_stage *stage, const struct sw_batch *batch, enum sw_admit mode)
 {
     struct fanout *fanout = (struct fanout *)stage;
     uint32_t mask = 0;
     int first_err = SW_OK;
+    if (fanout->admitted_count == ADMITS_MAX) {
+        return SW_E_FULL;
+    }
     for (unsigned i = 0; i < fanout->branches_count; i++) {
         int err = sw_stage_admit(fanout->branches[i], batch, mode);
         fanout->refused_err[i] = err;
@@ -40,17 +59,17 @@ static int fanout_admit(struct sw_stage *stage, const struct sw_batch *batch, en
     bool refused = mode == SW_ADMIT_ALL ? first_err != SW_OK : mask == 0;
     if (refused) {
         retract_mask(fanout, batch, mask);
-        mask = 0;
+        return first_err;
     }
-    fanout->admitted_mask = mask;
-    return refused ? first_err : SW_OK;
+    uint32_t at = (fanout->admitted_first + fanout->admitted_count++) % ADMITS_MAX;
+    fanout->admitted_masks[at] = mask;
+    return SW_OK;
 }
 
 static void fanout_retract(struct sw_stage *stage, const struct sw_batch *batch)
 {
     struct fanout *fanout = (struct fanout *)stage;
-    retract_mask(fanout, batch, fanout->admitted_mask);
-    fanout->admitted_mask = 0;
+    retract_mask(fanout, batch, take_mask(fanout));
 }
 
 static void hand_to(struct sw_stage *branch, struct sw_batch *batch, struct sw_ticket *ticket)
@@ -68,9 +87,8 @@ static void hand_to(struct sw_stage *branch, struct sw_batch *batch, struct sw_t
 static void fanout_consume(struct sw_stage *stage, struct sw_batch *batch, struct sw_ticket *ticket)
 {
     struct fanout *fanout = (struct fanout *)stage;
-    uint32_t mask = fanout->admitted_mask;
+    uint32_t mask = take_mask(fanout);
     SW_ASSERT(mask != 0);
-    fanout->admitted_mask = 0;
     sw_ticket_add(ticket, (uint32_t)__builtin_popcount(mask) - 1);
     unsigned last = 31u - (unsigned)__builtin_clz(mask);
     for (unsigned i = 0; i < fanout->branches_count; i++) {

@@ -126,7 +126,12 @@ enum sw_compression {
     SW_COMPRESSION_UNSET, /**< "": as none */
     SW_COMPRESSION_NONE,
     SW_COMPRESSION_GZIP,
-    SW_COMPRESSION_OTHER, /**< this and above: known words that this build cannot do yet */
+    SW_COMPRESSION_SNAPPY, /**< HTTP: a block; gRPC: framed */
+    SW_COMPRESSION_ZSTD,   /**< the last one that gRPC knows */
+    SW_COMPRESSION_ZLIB,
+    SW_COMPRESSION_DEFLATE, /**< as zlib, under another name */
+    SW_COMPRESSION_SNAPPY_FRAMED,
+    SW_COMPRESSION_LZ4,
 };
 
 struct sw_grpc_client_conf {

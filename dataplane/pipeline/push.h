@@ -7,6 +7,7 @@
 #ifndef SW_PIPELINE_PUSH_H
 #define SW_PIPELINE_PUSH_H
 
+#include "dataplane/pipeline/balance.h"
 #include "dataplane/pipeline/stage.h"
 
 struct sw_push;
@@ -20,6 +21,10 @@ struct sw_push_call {
     void (*done)(struct sw_push_call *call, struct sw_outcome *outcome);
     uint64_t deadline_ns; /**< of this attempt, core clock; SW_TIME_NEVER: none */
     void *below;          /**< for the layer that was given the call */
+    /** What HTTP attempts tell, for metrics: status of the answer (0: none came) and bytes of the
+     * body as it was sent. */
+    unsigned http_status;
+    uint64_t body_bytes;
 };
 
 struct sw_push_ops {
@@ -90,6 +95,21 @@ static inline void sw_push_done_err(struct sw_push_call *call, int err)
 {
     struct sw_outcome outcome = {.err = err};
     call->done(call, &outcome);
+}
+
+/** Where in the books of its branch a finished request goes. */
+static inline enum sw_branch_flow sw_outcome_book(const struct sw_outcome *outcome)
+{
+    if (outcome->err == SW_OK) {
+        return SW_BRANCH_DELIVERED;
+    }
+    if (outcome->err == SW_E_SHUTDOWN) {
+        return SW_BRANCH_FAILED_SHUTDOWN;
+    }
+    if (outcome->err == SW_E_NOMEM) {
+        return SW_BRANCH_FAILED_MEMORY;
+    }
+    return outcome->permanent ? SW_BRANCH_FAILED_PERMANENT : SW_BRANCH_FAILED_RETRIES;
 }
 
 /** Bytes of the buffers that a batch pins. A buffer that shows up again after another is counted

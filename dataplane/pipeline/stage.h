@@ -117,6 +117,7 @@ struct sw_stage {
 };
 
 struct sw_balance;
+struct sw_files;
 struct sw_memory_baseline;
 struct sw_resolver;
 
@@ -134,9 +135,11 @@ struct sw_stage_env {
         *appliance; /**< options of ours for this component (key, value) */
     struct sw_resolver *resolver;
     struct sw_memory_baseline *baseline; /**< receive/memory_limiter.h */
+    struct sw_files *files;              /**< storage/files; NULL: nothing is written */
     bool next_batches; /**< the next stage is a batch processor: payload borders do not matter */
     bool
         drain_retry; /**< appliance drain.retry: parts that wait for a retry go on while draining */
+    const char *(*environment)(const char *name); /**< getenv; NULL: nothing is set */
     /** Where a failing create says why, for people; NUL-terminated. */
     char *error;
     size_t error_size;

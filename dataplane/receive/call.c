@@ -1,22 +1,14 @@
-/* A request from its whole body to its answer. What can take long (large bodies) is done in slices by a
- * task; everything else at once. */
+/* The life of a request, its answer, and the way of what it brought into the pipeline. decode.c stands
+ * before that. */
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
-#include "dataplane/otlp/protobuf.h"
 #include "dataplane/receive/receive_internal.h"
 
-#include <stdio.h>
-
-// Looked at in one step: validating costs about 0.2 ms a mebibyte.
-#define SLICE_BYTES (1024u * 1024)
-// Bodies up to this are decoded where they arrive.
-#define AT_ONCE_BYTES (512u * 1024)
 // Kept for the next calls; more were needed only for a moment.
 #define SPARE_MAX 4096u
 
 static void settled(struct sw_ticket *ticket);
 static void deadline_passed(struct sw_timer *timer, uint64_t now_ns);
-static bool decode_slice(struct sw_task *task, uint64_t now_ns);
 
 /* ---- life ---- */
 
@@ -38,9 +30,9 @@ struct receive_call *sw_receive_call_new(struct receive_conn *conn)
     call->conn = conn;
     call->state = CALL_BODY;
     call->open = true;
+    call->began_ns = receiver->core->now_ns;
     call->touched_ns = receiver->core->now_ns;
     call->deadline_ns = SW_TIME_NEVER;
-    call->task.run = decode_slice;
     sw_timer_init(&call->timer, deadline_passed);
     LIST_INSERT_HEAD(&conn->calls, call, of_owner);
     conn->calls_count++;
@@ -51,8 +43,12 @@ struct receive_call *sw_receive_call_new(struct receive_conn *conn)
 static void let_go(struct receive_call *call)
 {
     sw_grpc_reader_fini(&call->reader);
+    sw_json_reader_free(call->json); // reads out of the body
+    call->json = NULL;
     sw_buf_unref(call->body);
     call->body = NULL;
+    sw_buf_unref(call->metadata);
+    call->metadata = NULL;
     sw_buf_unref(call->fault.text);
     call->fault.text = NULL;
 }
@@ -126,6 +122,9 @@ static void tell(struct receive_call *call, const struct receive_answer *answer)
 {
     if (call->open && !call->answered) {
         call->answered = true;
+        if (call->endpoint->durations != NULL) {
+            sw_receive_measure(call, answer);
+        }
         call->endpoint->ops->answer(call, answer);
     }
 }
@@ -171,7 +170,7 @@ void sw_receive_call_refuse_text(
     sw_buf_unref(text);
 }
 
-static void refuse_err(struct receive_call *call, enum receive_refusal refusal, int err)
+void sw_receive_call_refuse_err(struct receive_call *call, enum receive_refusal refusal, int err)
 {
     struct receive_answer answer;
     sw_receive_answer_of_err(err, &answer);
@@ -245,10 +244,16 @@ static void deadline_passed(struct sw_timer *timer, uint64_t now_ns)
 // @return NULL: out of memory
 static struct sw_batch *make_batch(struct receive_call *call)
 {
-    struct sw_batch *batch = sw_batch_new(call->signal);
-    if (batch == NULL) {
+    struct sw_client *client = NULL;
+    if (sw_receive_client(call, &client) != SW_OK) {
         return NULL;
     }
+    struct sw_batch *batch = sw_batch_new(call->signal);
+    if (batch == NULL) {
+        sw_client_unref(client);
+        return NULL;
+    }
+    batch->client = client;
     struct sw_buf *body = call->body;
     if (sw_batch_add_raw(batch, body, body->data, body->size, call->counts.items) != SW_OK) {
         sw_batch_free(batch);
@@ -274,7 +279,7 @@ static void consume(struct receive_call *call, struct sw_stage *entry, struct sw
     }
 }
 
-static void hand_over(struct receive_call *call)
+void sw_receive_call_hand_over(struct receive_call *call)
 {
     struct sw_otlp_receiver *receiver = call->endpoint->receiver;
     struct sw_stage *entry = receiver->env.entries[call->signal];
@@ -304,141 +309,4 @@ static void hand_over(struct receive_call *call)
         return;
     }
     consume(call, entry, batch);
-}
-
-/* ---- decoding ---- */
-
-static bool is_grpc(const struct receive_call *call)
-{
-    return call->endpoint == &call->endpoint->receiver->grpc;
-}
-
-static void refuse_inflated(struct receive_call *call, int err, const char *why, bool at_header)
-{
-    uint32_t most = call->endpoint->message_max;
-    struct sw_buf *text;
-    if (err == SW_E_NOMEM) {
-        refuse_err(call, RECEIVE_MEMORY, err);
-    } else if (!is_grpc(call)) {
-        bool large = err == SW_E_TOO_LARGE;
-        text = sw_receive_text("%s", large ? "http: request body too large" : why);
-        enum receive_refusal refusal = large ? RECEIVE_TOO_LARGE : RECEIVE_CORRUPT;
-        sw_receive_call_refuse_text(call, refusal, 400, SW_GRPC_INVALID_ARGUMENT, text);
-    } else if (err == SW_E_TOO_LARGE) {
-        text =
-            sw_receive_text("grpc: received message after decompression larger than max %u", most);
-        sw_receive_call_refuse_text(call, RECEIVE_TOO_LARGE, 0, SW_GRPC_RESOURCE_EXHAUSTED, text);
-    } else {
-        const char *words =
-            at_header ? "failed to decompress the message" : "failed to read decompressed data";
-        text = sw_receive_text("grpc: %s: %s", words, why);
-        sw_receive_call_refuse_text(call, RECEIVE_CORRUPT, 0, SW_GRPC_INTERNAL, text);
-    }
-}
-
-// In one step, whatever its size: the codec has no slices. A message of 4 MiB takes some 4 ms.
-static bool inflate(struct receive_call *call)
-{
-    struct sw_otlp_receiver *receiver = call->endpoint->receiver;
-    struct sw_buf *packed = call->body;
-    struct sw_buf *plain = NULL;
-    const char *why = "";
-    bool at_header = false;
-    int err = sw_codec_open(
-        receiver->codec,
-        SW_CODING_GZIP,
-        packed != NULL ? packed->data : (const uint8_t *)"",
-        packed != NULL ? packed->size : 0,
-        call->endpoint->message_max,
-        receiver->core->account,
-        &plain,
-        &why,
-        &at_header
-    );
-    if (err != SW_OK) {
-        refuse_inflated(call, err, why, at_header);
-        return false;
-    }
-    sw_buf_unref(packed);
-    call->body = plain;
-    call->gzip = false;
-    return true;
-}
-
-// Whole fields of the request from `data` on, about a slice. Where the bytes make no sense it is all of
-// them: the validator has the words for it.
-static size_t slice_of(const uint8_t *data, size_t size)
-{
-    struct sw_pb_reader reader;
-    struct sw_pb_field field;
-    if (size <= SLICE_BYTES) {
-        return size;
-    }
-    sw_pb_reader_init(&reader, (struct sw_bytes){data, size});
-    while (sw_pb_next(&reader, &field)) {
-        size_t end = (size_t)(reader.at - data);
-        if (end >= SLICE_BYTES) {
-            return end;
-        }
-    }
-    return size;
-}
-
-// A request is the concatenation of its fields, so parts that hold whole ones are judged alone.
-static bool validate(struct receive_call *call)
-{
-    struct sw_otlp_counts counts;
-    struct sw_otlp_fault fault;
-    const uint8_t *data = call->body->data + call->decoded_bytes;
-    size_t size = slice_of(data, call->body->size - call->decoded_bytes);
-    if (sw_otlp_validate(SW_TRACES, data, size, &counts, &fault) != SW_OK) {
-        struct sw_buf *text = NULL;
-        if (is_grpc(call)) {
-            text = sw_receive_text("grpc: error unmarshalling request: %s", fault.text);
-            sw_receive_call_refuse_text(call, RECEIVE_MALFORMED, 0, SW_GRPC_INTERNAL, text);
-        } else {
-            text = sw_receive_text("%s", fault.text);
-            sw_receive_call_refuse_text(
-                call, RECEIVE_MALFORMED, 400, SW_GRPC_INVALID_ARGUMENT, text
-            );
-        }
-        return false;
-    }
-    call->decoded_bytes += size;
-    call->counts.resources += counts.resources;
-    call->counts.items += counts.items;
-    call->counts.migrate |= counts.migrate;
-    return true;
-}
-
-// @return true when there is more to do; else the call may be gone
-static bool decode_step(struct receive_call *call)
-{
-    if (call->gzip) {
-        return inflate(call);
-    }
-    if (call->body != NULL && call->decoded_bytes < call->body->size) {
-        return validate(call);
-    }
-    hand_over(call);
-    return false;
-}
-
-static bool decode_slice(struct sw_task *task, uint64_t now_ns)
-{
-    (void)now_ns;
-    return decode_step(SW_CONTAINER_OF(task, struct receive_call, task));
-}
-
-void sw_receive_call_submit(struct receive_call *call, struct sw_buf *body)
-{
-    SW_ASSERT(call->state == CALL_BODY);
-    call->state = CALL_DECODING;
-    call->body = body;
-    do {
-        if (call->body != NULL && call->body->size > AT_ONCE_BYTES) {
-            sw_core_task(call->endpoint->receiver->core, &call->task);
-            return;
-        }
-    } while (decode_step(call));
 }

@@ -20,15 +20,25 @@ enum rank {
     RANK_ENCODING,
 };
 
-#define TRACE_SERVICE "opentelemetry.proto.collector.trace.v1.TraceService"
+#define TRACE_SERVICE   "opentelemetry.proto.collector.trace.v1.TraceService"
+#define METRICS_SERVICE "opentelemetry.proto.collector.metrics.v1.MetricsService"
+#define LOGS_SERVICE    "opentelemetry.proto.collector.logs.v1.LogsService"
 
-struct service {
-    const char *name;
-    enum sw_signal signal;
+// By signal.
+static const char *const services[SW_SIGNALS_COUNT] = {
+    [SW_TRACES] = TRACE_SERVICE,
+    [SW_METRICS] = METRICS_SERVICE,
+    [SW_LOGS] = LOGS_SERVICE,
 };
-
-static const struct service services[] = {
-    {TRACE_SERVICE, SW_TRACES},
+static const struct sw_http_text paths[SW_SIGNALS_COUNT] = {
+#define EXPORT_OF(service)                                                                         \
+    {                                                                                              \
+        "/" service "/Export", sizeof("/" service "/Export") - 1                                   \
+    }
+    [SW_TRACES] = EXPORT_OF(TRACE_SERVICE),
+    [SW_METRICS] = EXPORT_OF(METRICS_SERVICE),
+    [SW_LOGS] = EXPORT_OF(LOGS_SERVICE),
+#undef EXPORT_OF
 };
 
 // text NULL: out of memory, told without one.
@@ -73,9 +83,9 @@ static void unknown_path(
         return;
     }
     bool known = false;
-    for (size_t i = 0; i < SW_ARRAY_SIZE(services); i++) {
-        bool served = call->endpoint->receiver->env.entries[services[i].signal] != NULL;
-        known = known || (served && sw_http_text_is(service, services[i].name));
+    for (unsigned signal = 0; signal < SW_SIGNALS_COUNT; signal++) {
+        bool served = call->endpoint->receiver->env.entries[signal] != NULL;
+        known = known || (served && sw_http_text_is(service, services[signal]));
     }
     if (known) {
         text = sw_receive_text(
@@ -94,13 +104,13 @@ static void unknown_path(
 
 static void take_path(struct receive_call *call, struct sw_http_text path)
 {
-    static const char traces[] = "/" TRACE_SERVICE "/Export";
     call->path_seen = true;
-    if (SW_LIKELY(path.len == sizeof(traces) - 1)
-        && memcmp(path.data, traces, sizeof(traces) - 1) == 0
-        && call->endpoint->receiver->env.entries[SW_TRACES] != NULL) {
-        call->signal = SW_TRACES;
-        return;
+    for (unsigned signal = 0; signal < SW_SIGNALS_COUNT; signal++) {
+        if (path.len == paths[signal].len && memcmp(path.data, paths[signal].data, path.len) == 0
+            && call->endpoint->receiver->env.entries[signal] != NULL) {
+            call->signal = signal;
+            return;
+        }
     }
     struct sw_http_text name = path;
     if (name.len > 0 && name.data[0] == '/') {
@@ -184,9 +194,7 @@ static void take_timeout(struct receive_call *call, struct sw_http_text timeout)
 static void take_encoding(struct receive_call *call, struct sw_http_text encoding)
 {
     char quoted[QUOTED_BYTES];
-    if (sw_http_text_is(encoding, "gzip")) {
-        call->gzip_reply = true;
-    } else if (encoding.len > 0 && !sw_http_text_is(encoding, "identity")) {
+    if (!sw_coding_of_grpc(encoding, &call->reply_coding)) {
         struct sw_buf *text = sw_receive_text(
             "grpc: Decompressor is not installed for grpc-encoding %s",
             sw_receive_quote(encoding, quoted, sizeof(quoted))
@@ -267,6 +275,9 @@ void sw_receive_grpc_header(
     if (call->headers_done) {
         return; // trailers mean nothing here
     }
+    if (SW_UNLIKELY(call->endpoint->receiver->env.conf->protocols.grpc.include_metadata)) {
+        sw_receive_metadata_add(call, name, value);
+    }
     if (name.len > 0 && name.data[0] == ':') {
         take_pseudo(call, name, value);
     } else if (name.len == 12 && sw_http_text_is(name, "content-type")) {
@@ -301,10 +312,12 @@ void sw_receive_grpc_headers_end(struct receive_call *call)
         sw_receive_call_refuse(call, call->fault.refusal, &answer);
         return;
     }
+    if (call->metadata_lost) {
+        sw_receive_call_refuse_err(call, RECEIVE_MEMORY, SW_E_NOMEM);
+        return;
+    }
     if (sw_receive_memory_short(receiver)) {
-        struct receive_answer answer;
-        sw_receive_answer_of_err(SW_E_MEMORY_LIMIT, &answer);
-        sw_receive_call_refuse(call, RECEIVE_MEMORY, &answer);
+        sw_receive_call_refuse_err(call, RECEIVE_MEMORY, SW_E_MEMORY_LIMIT);
         return;
     }
     sw_grpc_reader_init(

@@ -3,38 +3,61 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/otlp/status.h"
-#include "dataplane/receive/receive_internal.h"
+#include "dataplane/receive/grpc_internal.h"
 
 #include <stdio.h>
 
 // A text that came from a backend may be of any length; a header must not be.
 #define MESSAGE_BYTES_MAX 4096u
 
-struct grpc_conn {
-    struct receive_conn conn;
-    struct sw_h2 *h2;
-    bool settings_seen;
-};
-
-static struct grpc_conn *grpc_of(struct receive_conn *conn)
-{
-    return (struct grpc_conn *)conn;
-}
-
 /* ---- answers ---- */
 
 static const uint8_t success[] = {0x0a, 0x00};
-// The same two bytes as a gzip member.
+// The same two bytes as a gzip member, as a zstd frame (a raw block), as a snappy stream (a plain chunk).
 static const uint8_t success_gzip[] = {
     0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xff, 0xe3,
     0x62, 0x00, 0x00, 0x75, 0xfa, 0x36, 0xbb, 0x02, 0x00, 0x00, 0x00,
 };
+static const uint8_t success_zstd[] = {
+    0x28,
+    0xb5,
+    0x2f,
+    0xfd,
+    0x20,
+    0x02,
+    0x11,
+    0x00,
+    0x00,
+    0x0a,
+    0x00,
+};
+static const uint8_t success_snappy[] = {
+    0xff, 0x06, 0x00, 0x00, 0x73, 0x4e, 0x61, 0x50, 0x70, 0x59,
+    0x01, 0x06, 0x00, 0x00, 0x39, 0x81, 0x8b, 0xab, 0x0a, 0x00,
+};
 
-static bool next_gzip(struct sw_http_body *body, uint32_t most, struct sw_piece *ret_piece)
+static struct sw_piece success_in(enum sw_coding coding)
 {
+    switch (coding) {
+    case SW_CODING_GZIP:
+        return (struct sw_piece){.data = success_gzip, .len = sizeof(success_gzip)};
+    case SW_CODING_ZSTD:
+        return (struct sw_piece){.data = success_zstd, .len = sizeof(success_zstd)};
+    case SW_CODING_SNAPPY_FRAMED:
+        return (struct sw_piece){.data = success_snappy, .len = sizeof(success_snappy)};
+    default:
+        SW_ASSERT(coding == SW_CODING_NONE);
+        return (struct sw_piece){.data = success, .len = sizeof(success)};
+    }
+}
+
+static bool next_packed(struct sw_http_body *body, uint32_t most, struct sw_piece *ret_piece)
+{
+    struct receive_call *call = SW_CONTAINER_OF(body, struct receive_call, reply);
+    struct sw_piece whole = success_in(call->reply_coding);
     uint32_t left = (uint32_t)body->bytes;
     *ret_piece = (struct sw_piece){
-        .data = success_gzip + sizeof(success_gzip) - left,
+        .data = whole.data + whole.len - left,
         .len = SW_MIN(left, most),
     };
     return true;
@@ -43,12 +66,13 @@ static bool next_gzip(struct sw_http_body *body, uint32_t most, struct sw_piece 
 static void make_reply(struct receive_call *call)
 {
     struct sw_http_body *body = &call->reply;
-    bool gzip = call->gzip_reply;
+    struct sw_piece whole = success_in(call->reply_coding);
+    bool packed = call->reply_coding != SW_CODING_NONE;
     *body = (struct sw_http_body){.head_len = SW_GRPC_PREFIX_BYTES};
-    sw_grpc_prefix(body->head, gzip, gzip ? sizeof(success_gzip) : sizeof(success));
-    if (gzip) {
-        body->bytes = sizeof(success_gzip);
-        body->next = next_gzip;
+    sw_grpc_prefix(body->head, packed, whole.len);
+    if (packed) {
+        body->bytes = whole.len;
+        body->next = next_packed;
     } else {
         memcpy(body->head + SW_GRPC_PREFIX_BYTES, success, sizeof(success));
         body->head_len += sizeof(success);
@@ -71,8 +95,10 @@ static int answer_success(struct grpc_conn *grpc, struct receive_call *call)
     };
     struct sw_h2_header headers[3] = {SW_H2_FIXED(":status", "200"), content_type(call)};
     size_t count = 2;
-    if (call->gzip_reply) {
-        headers[count++] = SW_H2_FIXED("grpc-encoding", "gzip");
+    if (call->reply_coding != SW_CODING_NONE) {
+        const char *name = sw_coding_grpc_name(call->reply_coding);
+        headers[count++] =
+            (struct sw_h2_header){SW_HTTP_TEXT("grpc-encoding"), {name, strlen(name)}, true};
     }
     make_reply(call);
     return sw_h2_respond(
@@ -160,6 +186,7 @@ static void *on_begin(void *owner, int32_t id)
     struct receive_call *call = sw_receive_call_new(&grpc->conn);
     if (call != NULL) {
         call->id = id;
+        grpc->life.idle_ns = SW_TIME_NEVER;
     }
     return call;
 }
@@ -188,13 +215,6 @@ on_headers(void *owner, int32_t id, void *stream, enum sw_h2_headers_kind kind, 
     }
 }
 
-static void refuse_err(struct receive_call *call, int err)
-{
-    struct receive_answer answer;
-    sw_receive_answer_of_err(err, &answer);
-    sw_receive_call_refuse(call, RECEIVE_MEMORY, &answer);
-}
-
 static void refuse_message(struct receive_call *call, int err)
 {
     const struct sw_grpc_reader *reader = &call->reader;
@@ -211,15 +231,17 @@ static void refuse_message(struct receive_call *call, int err)
         sw_receive_call_refuse_text(call, RECEIVE_PROTOCOL, 0, SW_GRPC_INTERNAL, text);
         break;
     default:
-        refuse_err(call, err == SW_E_FULL ? SW_E_MEMORY_LIMIT : err);
+        sw_receive_call_refuse_err(
+            call, RECEIVE_MEMORY, err == SW_E_FULL ? SW_E_MEMORY_LIMIT : err
+        );
         break;
     }
 }
 
 static void message_whole(struct receive_call *call)
 {
-    call->gzip = call->reader.compressed;
-    if (call->gzip && !call->gzip_reply) {
+    call->coding = call->reader.compressed ? call->reply_coding : SW_CODING_NONE;
+    if (call->reader.compressed && call->reply_coding == SW_CODING_NONE) {
         struct sw_buf *text =
             sw_receive_text("grpc: compressed flag set with identity or empty encoding");
         sw_receive_call_refuse_text(call, RECEIVE_PROTOCOL, 0, SW_GRPC_INTERNAL, text);
@@ -263,10 +285,14 @@ static void on_end(void *owner, int32_t id, void *stream)
 
 static void on_close(void *owner, int32_t id, void *stream, uint32_t code)
 {
-    (void)owner;
+    struct grpc_conn *grpc = owner;
     (void)id;
     (void)code;
     sw_receive_call_close(stream);
+    // Not while the session is being freed.
+    if (grpc->h2 != NULL && sw_h2_streams_count(grpc->h2) == 0) {
+        sw_receive_grpc_idle(grpc);
+    }
 }
 
 static void on_settings(void *owner)
@@ -286,10 +312,17 @@ static const struct sw_h2_events h2_events = {
 
 /* ---- connection ---- */
 
+// Closes its streams one by one.
+static void free_session(struct grpc_conn *grpc)
+{
+    struct sw_h2 *h2 = grpc->h2;
+    grpc->h2 = NULL;
+    sw_h2_free(h2);
+}
+
 static void end(struct grpc_conn *grpc)
 {
-    sw_h2_free(grpc->h2);
-    grpc->h2 = NULL;
+    free_session(grpc);
     sw_receive_calls_close(&grpc->conn);
     sw_receive_conn_finish(&grpc->conn);
 }
@@ -308,12 +341,12 @@ static void look(struct grpc_conn *grpc, int err)
 
 static void stream_data(void *owner, struct sw_stream *stream, const uint8_t *data, size_t size)
 {
-    (void)stream;
     struct grpc_conn *grpc = owner;
     if (grpc->conn.ending) {
         return;
     }
     grpc->conn.feeding = true;
+    grpc->life.read_ns = stream->core->now_ns;
     int err = sw_h2_recv(grpc->h2, data, size);
     grpc->conn.feeding = false;
     look(grpc, err);
@@ -417,12 +450,12 @@ static void drain(struct receive_conn *conn)
 
 static void fini(struct receive_conn *conn)
 {
-    sw_h2_free(grpc_of(conn)->h2);
-    grpc_of(conn)->h2 = NULL;
+    free_session(grpc_of(conn));
 }
 
 const struct receive_conn_ops sw_receive_grpc_ops = {
     .answer = answer,
+    .due = sw_receive_grpc_due,
     .sweep = sweep,
     .drain = drain,
     .fini = fini,
@@ -448,5 +481,7 @@ void sw_otlp_receiver_accept_grpc(struct sw_otlp_receiver *receiver, struct sw_s
     int err = sw_h2_new(receiver->core, &options, &out, &h2_events, grpc, &grpc->h2);
     if (err != SW_OK || receiver->draining) {
         sw_receive_conn_close(&grpc->conn);
+        return;
     }
+    sw_receive_grpc_life_begin(grpc);
 }

@@ -73,6 +73,40 @@ append(struct writer *writer, const char *format, ...)
     writer->left -= (size_t)len;
 }
 
+// What was written so far is queued; the room begins again.
+static void put_written(struct http_conn *http, char *text, struct writer *writer)
+{
+    sw_receive_http_put(http, text, (size_t)(writer->at - text));
+    *writer = (struct writer){text, HEAD_BYTES_MAX};
+}
+
+// Headers of the handler. @return true: with a Date
+static bool
+put_own(struct http_conn *http, const struct http_reply *reply, char *text, struct writer *writer)
+{
+    if (http->conn.endpoint->receiver->front != NULL && !reply->bare) {
+        put_written(http, text, writer);
+        return sw_receive_front_put(http, reply);
+    }
+    if (reply->type != NULL) {
+        append(writer, "Content-Type: %s\r\n", reply->type);
+    }
+    if (reply->location != NULL) {
+        // As long as the target was: not for the buffer here.
+        append(writer, "Location: ");
+        put_written(http, text, writer);
+        sw_receive_http_put(http, reply->location->data, reply->location->size);
+        append(writer, "\r\n");
+    }
+    if (reply->retry) {
+        append(writer, "Retry-After: %" PRIu64 "\r\n", reply->retry_s);
+    }
+    if (reply->nosniff) {
+        append(writer, "X-Content-Type-Options: nosniff\r\n");
+    }
+    return false;
+}
+
 // Headers in Go's order: those of the handler by name, then what the server adds.
 static void write_head(struct http_conn *http, const struct http_reply *reply, bool close)
 {
@@ -86,27 +120,13 @@ static void write_head(struct http_conn *http, const struct http_reply *reply, b
         reply->status,
         sw_http_reason(reply->status)
     );
-    if (reply->type != NULL) {
-        append(&writer, "Content-Type: %s\r\n", reply->type);
+    bool dated = put_own(http, reply, text, &writer);
+    if (!dated) {
+        append(&writer, "Date: %s\r\n", date_of(http->conn.endpoint->receiver));
     }
-    if (reply->location != NULL) {
-        // As long as the target was: not for the buffer here.
-        append(&writer, "Location: ");
-        sw_receive_http_put(http, text, (size_t)(writer.at - text));
-        sw_receive_http_put(http, reply->location->data, reply->location->size);
-        writer = (struct writer){text, HEAD_BYTES_MAX};
-        append(&writer, "\r\n");
+    if (reply->status != 204) {
+        append(&writer, "Content-Length: %zu\r\n", reply->body.len);
     }
-    if (reply->retry) {
-        append(&writer, "Retry-After: %" PRIu64 "\r\n", reply->retry_s);
-    }
-    append(
-        &writer,
-        "%sDate: %s\r\nContent-Length: %zu\r\n",
-        reply->extra != NULL ? reply->extra : "",
-        date_of(http->conn.endpoint->receiver),
-        reply->body.len
-    );
     if (close && modern && !reply->quiet) {
         append(&writer, "Connection: close\r\n");
     } else if (!close && http->http.keep_alive_asked) {
@@ -148,6 +168,8 @@ static void next_request(struct http_conn *http)
 {
     sw_http1_next(&http->http);
     http->discarded_bytes = 0;
+    http->from_ns = http_core(http)->now_ns;
+    http->served = true;
     http->whole = false;
     http->head_only = false;
     http->continued = false;
@@ -161,9 +183,15 @@ void sw_receive_http_send(struct http_conn *http)
     struct http_reply reply = http->reply;
     http->reply = (struct http_reply){0};
     http->has_reply = false;
-    bool close = reply.close || !http->http.keep_alive || http->conn.endpoint->receiver->draining;
+    struct sw_otlp_receiver *receiver = http->conn.endpoint->receiver;
+    bool close = reply.close || !http->http.keep_alive || receiver->draining
+                 || !receiver->env.conf->protocols.http.server.keep_alives_enabled
+                 || (sw_receive_front_closes(receiver->front) && !reply.bare) || http->late;
     sw_receive_http_drop_body(http);
-    if (reply.status == 200 && !close && is_modern(http)) {
+    bool usual = reply.status == 200 && http->media == RECEIVE_MEDIA_PROTOBUF;
+    if (http->late) {
+        // As where Go's write fails: nothing is said.
+    } else if (usual && !close && is_modern(http) && receiver->front == NULL) {
         write_success(http);
     } else {
         write_head(http, &reply, close);
@@ -178,6 +206,7 @@ void sw_receive_http_send(struct http_conn *http)
         sw_receive_conn_finish(&http->conn);
     } else {
         next_request(http);
+        sw_receive_http_watch(http);
     }
 }
 
@@ -191,7 +220,7 @@ static bool rest_is_bearable(const struct http_conn *http)
     return !message->has_length || message->length - message->body_bytes <= HTTP_DISCARD_BYTES_MAX;
 }
 
-static void give_reply(struct http_conn *http, const struct http_reply *reply)
+void sw_receive_http_give(struct http_conn *http, const struct http_reply *reply)
 {
     SW_ASSERT(!http->has_reply);
     http->reply = *reply;
@@ -208,8 +237,16 @@ static void give_reply(struct http_conn *http, const struct http_reply *reply)
 
 static const char fallback[] = "{\"code\": 13, \"message\": \"failed to marshal error message\"}";
 
-static void success_reply(struct http_reply *reply)
+static void success_reply(enum receive_media media, struct http_reply *reply)
 {
+    if (media == RECEIVE_MEDIA_JSON) {
+        *reply = (struct http_reply){
+            .status = 200,
+            .type = "application/json",
+            .body = SW_HTTP_TEXT("{\"partialSuccess\":{}}"),
+        };
+        return;
+    }
     *reply = (struct http_reply){
         .status = 200,
         .type = PROTOBUF,
@@ -227,7 +264,7 @@ status_reply(struct http_conn *http, const struct receive_answer *answer, struct
                                            : sw_receive_http_status(answer->grpc_code),
         .type = protobuf ? PROTOBUF : "application/json",
     };
-    if (http->media != RECEIVE_MEDIA_OTHER) {
+    if (http->media != RECEIVE_MEDIA_OTHER && !answer->unprintable) {
         reply->buf = protobuf ? sw_receive_status_bytes(answer) : sw_receive_status_json(answer);
     }
     if (reply->buf == NULL) {
@@ -253,12 +290,12 @@ void sw_receive_http_answer(struct receive_call *call, const struct receive_answ
     struct http_conn *http = http_of(call->conn);
     struct http_reply reply;
     if (answer->grpc_code == SW_GRPC_OK) {
-        success_reply(&reply);
+        success_reply(http->media, &reply);
     } else {
         status_reply(http, answer, &reply);
     }
     reply.quiet = sw_receive_http_ended_early(http);
-    give_reply(http, &reply);
+    sw_receive_http_give(http, &reply);
 }
 
 void sw_receive_http_turn_away(
@@ -270,7 +307,7 @@ void sw_receive_http_turn_away(
     receive_count_refusal(http->conn.endpoint, refusal);
     http->call->answered = true;
     http->call->state = CALL_DONE;
-    give_reply(http, reply);
+    sw_receive_http_give(http, reply);
 }
 
 void sw_receive_http_bad_request(struct http_conn *http, unsigned status, const char *why)

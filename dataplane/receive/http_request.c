@@ -139,6 +139,28 @@ redirect(struct sw_http_text path, struct sw_http_text query, struct sw_buf **re
     return RECEIVE_ROUTE_REDIRECT;
 }
 
+static bool find_signal(
+    const struct sw_otlp_receiver *receiver,
+    struct sw_http_text path,
+    bool (*is)(struct sw_http_text path, const char *pattern),
+    enum sw_signal *ret_signal
+)
+{
+    const struct sw_otlp_http_conf *conf = &receiver->env.conf->protocols.http;
+    const char *const patterns[SW_SIGNALS_COUNT] = {
+        [SW_TRACES] = conf->traces_url_path,
+        [SW_METRICS] = conf->metrics_url_path,
+        [SW_LOGS] = conf->logs_url_path,
+    };
+    for (unsigned signal = 0; signal < SW_SIGNALS_COUNT; signal++) {
+        if (receiver->env.entries[signal] != NULL && is(path, patterns[signal])) {
+            *ret_signal = signal;
+            return true;
+        }
+    }
+    return false;
+}
+
 enum receive_route sw_receive_route_of(
     const struct sw_otlp_receiver *receiver,
     struct sw_http_text target,
@@ -146,11 +168,8 @@ enum receive_route sw_receive_route_of(
     struct sw_buf **ret_location
 )
 {
-    // A signal joins the table with its pipelines.
-    const char *pattern = receiver->env.conf->protocols.http.traces_url_path;
-    bool served = receiver->env.entries[SW_TRACES] != NULL;
-    if (served && sw_http_text_is(target, pattern) && target.data[0] == '/' && is_clean(target)) {
-        *ret_signal = SW_TRACES;
+    if (target.data[0] == '/' && is_clean(target)
+        && find_signal(receiver, target, sw_http_text_is, ret_signal)) {
         return RECEIVE_ROUTE_SIGNAL;
     }
     if (sw_http_text_is(target, "*")) {
@@ -165,11 +184,8 @@ enum receive_route sw_receive_route_of(
     if (!is_clean(path)) {
         return path.len > 0 ? redirect(path, query, ret_location) : RECEIVE_ROUTE_NONE;
     }
-    if (served && path_is(path, pattern)) {
-        *ret_signal = SW_TRACES;
-        return RECEIVE_ROUTE_SIGNAL;
-    }
-    return RECEIVE_ROUTE_NONE;
+    bool found = find_signal(receiver, path, path_is, ret_signal);
+    return found ? RECEIVE_ROUTE_SIGNAL : RECEIVE_ROUTE_NONE;
 }
 
 /* ---- content types ---- */

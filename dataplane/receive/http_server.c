@@ -22,7 +22,7 @@ static void turn_away_plain(
 
 static void turn_away_empty(struct http_conn *http, unsigned status)
 {
-    struct http_reply reply = {.status = status, .close = true};
+    struct http_reply reply = {.status = status, .close = true, .bare = status == 417};
     sw_receive_http_turn_away(http, RECEIVE_PROTOCOL, &reply);
 }
 
@@ -31,7 +31,7 @@ static void turn_away_not_found(struct http_conn *http)
     struct http_reply reply = {
         .status = 404,
         .type = "text/plain; charset=utf-8",
-        .extra = "X-Content-Type-Options: nosniff\r\n",
+        .nosniff = true,
         .body = SW_HTTP_TEXT("404 page not found\n"),
     };
     sw_receive_http_turn_away(http, RECEIVE_UNKNOWN, &reply);
@@ -47,9 +47,7 @@ static void refuse_encoding(struct http_conn *http, struct sw_http_text encoding
 
 static void refuse_memory(struct http_conn *http, int err)
 {
-    struct receive_answer answer;
-    sw_receive_answer_of_err(err, &answer);
-    sw_receive_call_refuse(http->call, RECEIVE_MEMORY, &answer);
+    sw_receive_call_refuse_err(http->call, RECEIVE_MEMORY, err);
 }
 
 static void refuse_large(struct http_conn *http)
@@ -90,7 +88,24 @@ static bool route(struct http_conn *http)
     }
 }
 
-// The order of the Collector's chain: decompression, mux, handler. @return false: it is refused
+// Where no coding is accepted, not even none, bodies are taken as they come (`compression_algorithms: []`).
+// @return false: it is refused
+static bool take_encoding(struct http_conn *http, struct sw_http_text encoding)
+{
+    uint32_t accepted = http->conn.endpoint->receiver->http_codings;
+    enum sw_coding coding = SW_CODING_NONE;
+    if (accepted == 0) {
+        return true;
+    }
+    if (!sw_coding_of(encoding, &coding) || (accepted & 1u << coding) == 0) {
+        refuse_encoding(http, encoding);
+        return false;
+    }
+    http->call->coding = coding;
+    return true;
+}
+
+// The order of the Collector's chain: cross-origin requests, decompression, mux, handler. @return false: it is refused
 static bool check_head(struct http_conn *http)
 {
     const struct sw_http1 *message = &http->http;
@@ -99,10 +114,15 @@ static bool check_head(struct http_conn *http)
         turn_away_empty(http, 417);
         return false;
     }
+    if (sw_receive_front_is_preflight(http->conn.endpoint->receiver->front, message)) {
+        struct http_reply reply = {.status = 204, .preflight = true};
+        http->call->answered = true;
+        http->call->state = CALL_DONE;
+        sw_receive_http_give(http, &reply);
+        return false;
+    }
     (void)sw_http1_header(message, "Content-Encoding", &encoding);
-    http->call->gzip = sw_http_text_is(encoding, "gzip");
-    if (encoding.len > 0 && !http->call->gzip) {
-        refuse_encoding(http, encoding);
+    if (!take_encoding(http, encoding)) {
         return false;
     }
     if (!route(http)) {
@@ -114,7 +134,8 @@ static bool check_head(struct http_conn *http)
         );
         return false;
     }
-    if (http->media != RECEIVE_MEDIA_PROTOBUF) { // JSON comes later
+    http->call->is_json = http->media == RECEIVE_MEDIA_JSON;
+    if (http->media != RECEIVE_MEDIA_PROTOBUF && http->media != RECEIVE_MEDIA_JSON) {
         turn_away_plain(
             http,
             RECEIVE_ENCODING,
@@ -182,6 +203,8 @@ static void begin_request(struct http_conn *http)
         sw_receive_http_bad_request(http, 503, NULL);
         return;
     }
+    http->head_ns = http_core(http)->now_ns;
+    http->late = false;
     (void)sw_http1_header(&http->http, "Content-Type", &type);
     http->media = sw_receive_media_of(type);
     http->head_only = sw_http_text_is(http->http.method, "HEAD");
@@ -238,7 +261,7 @@ static void end_request(struct http_conn *http)
     struct sw_buf *body = http->body;
     http->body = NULL;
     sw_receive_http_drop_body(http); // the budget's share; the account holds the buffer
-    if (body != NULL && !http->call->gzip) {
+    if (body != NULL && http->call->coding == SW_CODING_NONE) {
         body = sw_buf_shrink(body); // what grew by doubling would pin too much
     }
     sw_receive_call_submit(http->call, body);
@@ -278,6 +301,8 @@ static size_t feed(struct http_conn *http, const uint8_t *data, size_t size)
         size_t taken = 0;
         if (http->call == NULL && sw_http1_idle(&http->http)) {
             http->conn.since_ns = http_core(http)->now_ns;
+            // The first request counts from the beginning of the connection.
+            http->from_ns = http->served ? http->conn.since_ns : http->from_ns;
         }
         event = sw_http1_feed(&http->http, data + at, size - at, &taken);
         at += taken;
@@ -299,6 +324,7 @@ static size_t feed(struct http_conn *http, const uint8_t *data, size_t size)
         }
     }
     http->conn.feeding = false;
+    sw_receive_http_watch(http);
     return http->conn.ending ? size : at;
 }
 
@@ -400,30 +426,6 @@ static const struct sw_stream_events stream_events = {
 
 /* ---- connection ---- */
 
-static void sweep(struct receive_conn *conn, uint64_t now_ns)
-{
-    struct http_conn *http = http_of(conn);
-    if (http->call == NULL) {
-        if (!sw_http1_idle(&http->http) && now_ns - conn->since_ns >= RECEIVE_HEAD_NS) {
-            receive_count_refusal(conn->endpoint, RECEIVE_TIMEOUT);
-            sw_receive_conn_close(conn);
-        }
-        return;
-    }
-    if (http->whole || now_ns - http->call->touched_ns < RECEIVE_STALL_NS) {
-        return;
-    }
-    if (!http->has_reply) {
-        struct receive_answer answer;
-        sw_receive_answer_of_err(SW_E_TIMEOUT, &answer);
-        sw_receive_call_refuse(http->call, RECEIVE_TIMEOUT, &answer);
-    }
-    if (http->has_reply) {
-        http->reply.close = true;
-        sw_receive_http_send(http);
-    }
-}
-
 static void drain(struct receive_conn *conn)
 {
     // Answers say goodbye themselves; where no request is under way nothing is to be said.
@@ -448,7 +450,8 @@ static void fini(struct receive_conn *conn)
 
 const struct receive_conn_ops sw_receive_http_ops = {
     .answer = sw_receive_http_answer,
-    .sweep = sweep,
+    .due = sw_receive_http_due,
+    .sweep = sw_receive_http_sweep,
     .drain = drain,
     .fini = fini,
 };
@@ -462,7 +465,10 @@ void sw_otlp_receiver_accept_http(struct sw_otlp_receiver *receiver, struct sw_s
     }
     sw_receive_conn_init(&http->conn, &receiver->http, stream, &stream_events, run);
     sw_http1_init(&http->http, false, receiver->core->account);
+    http->from_ns = receiver->core->now_ns;
     if (receiver->draining) {
         sw_receive_conn_close(&http->conn);
+        return;
     }
+    sw_receive_http_watch(http);
 }

@@ -3,7 +3,7 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mailbox.h"
 #include "dataplane/base/mem.h"
-#include "dataplane/receive/receive_internal.h"
+#include "dataplane/receive/http_internal.h"
 
 #define SWEEP_NS SW_NS_PER_S
 // How soon a connection that waits for the mailbox is looked at again.
@@ -128,7 +128,34 @@ int64_t sw_otlp_receiver_message_max(const struct sw_otlp_receiver_conf *conf)
     return SW_MAX(grpc, http);
 }
 
+// `compression_algorithms`: names that no decoder has are refused like those that are not listed.
+static uint32_t http_codings(const struct sw_otlp_receiver_conf *conf)
+{
+    const struct sw_list *names = &conf->protocols.http.server.compression_algorithms;
+    uint32_t codings = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        const char *name = SW_LIST_AT(*names, const char *, i);
+        enum sw_coding coding;
+        if (sw_coding_of((struct sw_http_text){name, strlen(name)}, &coding)) {
+            codings |= 1u << coding;
+        }
+    }
+    return codings;
+}
+
+static bool http_timed(const struct sw_http_server_conf *conf)
+{
+    return conf->read_timeout_ns > 0 || conf->read_header_timeout_ns > 0
+           || conf->write_timeout_ns > 0 || conf->idle_timeout_ns > 0;
+}
+
 /* ---- connections ---- */
+
+static void conn_due(struct sw_timer *timer, uint64_t now_ns)
+{
+    struct receive_conn *conn = SW_CONTAINER_OF(timer, struct receive_conn, timer);
+    conn->endpoint->ops->due(conn, now_ns);
+}
 
 void sw_receive_conn_init(
     struct receive_conn *conn,
@@ -144,6 +171,7 @@ void sw_receive_conn_init(
     conn->stream = stream;
     conn->task.run = run;
     conn->since_ns = core->now_ns;
+    sw_timer_init(&conn->timer, conn_due);
     LIST_INIT(&conn->calls);
     LIST_INSERT_HEAD(&receiver->conns, conn, all);
     sw_stream_bind(stream, events, conn);
@@ -170,6 +198,8 @@ void sw_receive_conn_free(struct receive_conn *conn)
     conn->endpoint->ops->fini(conn);
     sw_receive_calls_close(conn);
     sw_core_task_cancel(receiver->core, &conn->task);
+    sw_timer_cancel(&receiver->core->timers, &conn->timer);
+    sw_client_unref(conn->client);
     LIST_REMOVE(conn, all);
     sw_free(conn); // the first member of what was allocated
     count_ended(receiver);
@@ -185,6 +215,7 @@ void sw_receive_conn_finish(struct receive_conn *conn)
 {
     if (!conn->ending) {
         conn->ending = true;
+        sw_timer_cancel(&conn->endpoint->receiver->core->timers, &conn->timer);
         conn->since_ns = conn->endpoint->receiver->core->now_ns;
         sw_stream_shutdown(conn->stream);
         sw_stream_pause(conn->stream, false); // to hear the peer's end
@@ -267,6 +298,8 @@ int sw_otlp_receiver_new(
     }
     receiver->env = *env;
     receiver->core = env->core;
+    receiver->http_codings = http_codings(env->conf);
+    receiver->http_timed = http_timed(&env->conf->protocols.http.server);
     LIST_INIT(&receiver->conns);
     LIST_INIT(&receiver->orphans);
     sw_timer_init(&receiver->sweep_timer, sweep);
@@ -285,8 +318,17 @@ int sw_otlp_receiver_new(
     if (err == SW_OK && env->conf->protocols.grpc.enabled) {
         err = make_cells(env, "grpc", &receiver->grpc);
     }
+    if (err == SW_OK && env->conf->protocols.grpc.enabled) {
+        err = sw_receive_durations_new(env, true, &receiver->grpc.durations);
+    }
     if (err == SW_OK && env->conf->protocols.http.enabled) {
         err = make_cells(env, "http", &receiver->http);
+    }
+    if (err == SW_OK && env->conf->protocols.http.enabled) {
+        err = sw_receive_durations_new(env, false, &receiver->http.durations);
+    }
+    if (err == SW_OK && env->conf->protocols.http.enabled) {
+        err = sw_receive_front_new(&env->conf->protocols.http.server, &receiver->front);
     }
     if (err != SW_OK) {
         sw_otlp_receiver_free(receiver);
@@ -314,6 +356,9 @@ void sw_otlp_receiver_free(struct sw_otlp_receiver *receiver)
     sw_timer_cancel(&receiver->core->timers, &receiver->sweep_timer);
     sw_timer_cancel(&receiver->core->timers, &receiver->resume_timer);
     sw_codec_free(receiver->codec);
+    sw_receive_front_free(receiver->front);
+    sw_free(receiver->grpc.durations);
+    sw_free(receiver->http.durations);
     sw_free(receiver);
 }
 

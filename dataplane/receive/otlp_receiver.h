@@ -1,5 +1,5 @@
 /* The `otlp` receiver on one core (Collector v0.159 receiver/otlpreceiver): gRPC over clear-text HTTP/2
- * and HTTP/1.1, traces in protobuf. Connections are handed in as streams; requests become batches
+ * and HTTP/1.1, protobuf and JSON. Connections are handed in as streams; requests become batches
  * for the first stage of a pipeline, and each is answered when its ticket is settled.
  *
  * Everything here happens on the receiver's core; new and free are the control thread's, while the
@@ -24,7 +24,7 @@ struct sw_otlp_receiver_env {
     const char *id; /**< full component ID */
     const struct sw_otlp_receiver_conf *conf;
     struct sw_core *core;
-    /** NULL: the signal has no pipeline. Only traces are served so far. */
+    /** NULL: the signal has no pipeline. */
     struct sw_stage *entries[SW_SIGNALS_COUNT];
     struct sw_metrics *metrics;          /**< may be NULL */
     struct sw_http_budget *budget;       /**< bodies and windows of the process; may be NULL */

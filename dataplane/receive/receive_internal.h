@@ -1,7 +1,8 @@
 /* What the files of the receiver share: the receiver of a core, its two endpoints, connections, calls.
  *
  *   connection (grpc_server.c, http_server.c)   bytes in, a call per request
- *   call (call.c)      body → decompressed → validated → batch → entry … ticket settled → answer
+ *   call (decode.c)    body → decompressed → read or validated
+ *        (call.c)      → batch → entry … ticket settled → answer
  *   answer (answer.c)  an outcome in the words of gRPC and HTTP
  *
  * A call outlives its connection while the ticket is out. All on the receiver's core. */
@@ -12,6 +13,8 @@
 #include "dataplane/l7_http/codec.h"
 #include "dataplane/l7_http/grpc.h"
 #include "dataplane/l7_http/http1.h"
+#include "dataplane/otlp/client.h"
+#include "dataplane/otlp/json.h"
 #include "dataplane/otlp/validate.h"
 #include "dataplane/pipeline/cells.h"
 #include "dataplane/receive/otlp_receiver.h"
@@ -36,12 +39,15 @@ enum receive_refusal {
 
 struct receive_conn;
 struct receive_call;
+struct receive_front;
 struct receive_answer;
 
 /** How calls of one kind of connection are answered. */
 struct receive_conn_ops {
     /** Once per call, unless its stream is gone. Never frees the call or the connection. */
     void (*answer)(struct receive_call *call, const struct receive_answer *answer);
+    /** The connection's timer. May free the connection. */
+    void (*due)(struct receive_conn *conn, uint64_t now_ns);
     /** Once a second: gives up what stalls. May free the connection. */
     void (*sweep)(struct receive_conn *conn, uint64_t now_ns);
     /** May free the connection. Called again and again. */
@@ -64,14 +70,19 @@ struct receive_endpoint {
     uint32_t message_max; /**< bytes of a body, compressed and not */
     struct receive_cells cells[SW_SIGNALS_COUNT];
     struct sw_cell *refusals[RECEIVE_REFUSALS_COUNT];
+    struct receive_durations *durations; /**< NULL: nobody asks for them */
 };
 
 struct sw_otlp_receiver {
     struct sw_otlp_receiver_env env;
     struct sw_core *core;
     struct sw_codec *codec;
+    uint32_t
+        http_codings; /**< bits of enum sw_coding: accepted in Content-Encoding; 0: it is ignored */
     struct receive_endpoint grpc;
     struct receive_endpoint http;
+    struct receive_front *front; /**< response_headers and cors; NULL: neither */
+    bool http_timed;             /**< some timeout of HTTP is configured */
     LIST_HEAD(, receive_conn) conns;
     LIST_HEAD(receive_calls, receive_call) orphans; /**< tickets out, connection gone */
     struct receive_call *spare;                     /**< recycled */
@@ -94,12 +105,14 @@ struct receive_conn {
     struct receive_calls
         calls; /**< those of streams that are gone too, while their tickets are out */
     uint32_t calls_count;
-    struct sw_task task; /**< sends and goes on, outside of callbacks */
-    uint64_t since_ns;   /**< of the state: accepted, request begun, ending */
-    bool feeding;        /**< inside on_data: what is answered goes out when it ends */
-    bool ending;         /**< FIN is on its way; what still comes in is ignored */
-    bool congested;      /**< paused for the mailbox */
-    bool held;           /**< paused by the protocol: bytes wait behind a request */
+    struct sw_task task;      /**< sends and goes on, outside of callbacks */
+    struct sw_client *client; /**< the peer's address alone; made when it is asked for */
+    struct sw_timer timer;    /**< keepalive, timeouts: next look at this connection */
+    uint64_t since_ns;        /**< of the state: accepted, request begun, ending */
+    bool feeding;             /**< inside on_data: what is answered goes out when it ends */
+    bool ending;              /**< FIN is on its way; what still comes in is ignored */
+    bool congested;           /**< paused for the mailbox */
+    bool held;                /**< paused by the protocol: bytes wait behind a request */
 };
 
 enum call_state {
@@ -127,14 +140,18 @@ struct receive_call {
     enum sw_signal signal;
     bool open; /**< somebody can still be answered, or its stream is not closed yet */
     bool answered;
-    bool gzip;            /**< the body is compressed */
-    bool gzip_reply;      /**< gRPC: the request named gzip */
-    bool handing;         /**< inside consume */
+    bool handing;                /**< inside consume */
+    enum sw_coding coding;       /**< of the body, until it is opened */
+    enum sw_coding reply_coding; /**< gRPC: the one that the request named */
+    uint64_t began_ns;
+    uint64_t body_bytes;  /**< as it came, once it is whole */
     uint64_t touched_ns;  /**< last byte of the body */
     uint64_t deadline_ns; /**< grpc-timeout, core clock; SW_TIME_NEVER: none */
     struct sw_timer timer;
 
     struct sw_buf *body; /**< being decoded */
+    bool is_json;        /**< the body is OTLP/JSON, until it is read */
+    struct sw_json_reader *json;
     size_t decoded_bytes;
     struct sw_otlp_counts counts;
     struct sw_task task;
@@ -150,6 +167,9 @@ struct receive_call {
     uint8_t type_len;
     char type[64]; /**< content type of the answer */
     struct call_fault fault;
+    struct sw_buf *metadata; /**< include_metadata: records of names and values (metadata.c) */
+    uint32_t metadata_count;
+    bool metadata_lost; /**< no memory for all of it */
     struct sw_grpc_reader reader;
     struct sw_http_body reply;
 };
@@ -161,6 +181,7 @@ struct receive_answer {
     unsigned http_status;     /**< 0: what the gRPC code means */
     struct sw_http_text text; /**< borrowed */
     struct sw_buf *details;   /**< serialized google.rpc.Status, borrowed; NULL: none */
+    bool unprintable;         /**< text is no UTF-8: Go cannot put it into a google.rpc.Status */
 };
 
 /** How a pipeline's outcome is told. The answer borrows from the outcome. */
@@ -192,10 +213,30 @@ static inline struct sw_http_text receive_buf_text(const struct sw_buf *buf)
                        : (struct sw_http_text){"", 0};
 }
 
+/* ---- durations of calls: durations.c ---- */
+
+struct receive_durations;
+
+/** *ret_durations stays NULL below level detailed. @return 0 or SW_E_NOMEM */
+SW_CHECKED int sw_receive_durations_new(
+    const struct sw_otlp_receiver_env *env,
+    bool grpc,
+    struct receive_durations **ret_durations
+);
+
+/** The call is answered now. Only where its endpoint has durations. */
+void sw_receive_measure(const struct receive_call *call, const struct receive_answer *answer);
+
 /* ---- calls: call.c ---- */
 
 /** A call of a connection, in state BODY. NULL: out of memory. */
 struct receive_call *sw_receive_call_new(struct receive_conn *conn);
+
+/** As sw_receive_call_refuse, in the words of an error. */
+void sw_receive_call_refuse_err(struct receive_call *call, enum receive_refusal refusal, int err);
+
+/** Body decoded and counted: it goes to the pipeline. The answer may come from inside. */
+void sw_receive_call_hand_over(struct receive_call *call);
 
 /** The body is whole. body is taken over; NULL: empty. Goes on at once or, when it is large, in slices.
  * The answer may come from inside. */
@@ -235,6 +276,19 @@ receive_count_refusal(struct receive_endpoint *endpoint, enum receive_refusal re
 {
     sw_count(endpoint->refusals[refusal], 1);
 }
+
+/* ---- who sent it: metadata.c ---- */
+
+/** gRPC: keeps a header where include_metadata asks for it. */
+void sw_receive_metadata_add(
+    struct receive_call *call,
+    struct sw_http_text name,
+    struct sw_http_text value
+);
+
+/** The client of a call, with a reference for the caller; NULL: nothing is known of it. While the
+ * connection is there. @return 0 or SW_E_NOMEM */
+SW_CHECKED int sw_receive_client(struct receive_call *call, struct sw_client **ret_client);
 
 /* ---- connections: otlp_receiver.c ---- */
 

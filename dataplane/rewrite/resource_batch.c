@@ -5,8 +5,8 @@
  *   after    new resource, ┌ scopes ┐, ┌ scopes, URL ┐      three
  */
 #include "dataplane/base/mem.h"
-#include "dataplane/otlp/span.h"
-#include "dataplane/rewrite/resource_internal.h"
+#include "dataplane/otlp/attribute.h"
+#include "dataplane/rewrite/rewrite_internal.h"
 
 // Room for further resources of the same batch, once there is a second one.
 #define MORE_BYTES 4096u
@@ -127,7 +127,7 @@ static int
 make(struct resource_rewriter *rewriter, struct sw_bytes before, struct sw_piece *ret_after)
 {
     size_t size;
-    int err = sw_resource_edit(&rewriter->editor, rewriter->actions, before, &size);
+    int err = sw_editor_edit(&rewriter->editor, before, SW_RESOURCE_ATTRIBUTES, &size);
     if (err == SW_OK) {
         err = room_for(rewriter, sw_pb_len_size(SW_OTLP_TAG_RESOURCE, size));
     }
@@ -137,7 +137,7 @@ make(struct resource_rewriter *rewriter, struct sw_bytes before, struct sw_piece
     struct sw_buf *buf = rewriter->buf;
     uint8_t *begin = buf->data + buf->size;
     uint8_t *end = sw_pb_put_head(begin, SW_OTLP_TAG_RESOURCE, size);
-    end = sw_resource_edit_write(&rewriter->editor, end);
+    end = sw_editor_write(&rewriter->editor, end);
     *ret_after = (struct sw_piece){buf, begin, (uint32_t)(end - begin)};
     buf->size += ret_after->len;
     SW_ASSERT(buf->size <= buf->capacity);
@@ -251,7 +251,22 @@ static int add_resource_spans(
     return err;
 }
 
-static uint32_t count_items(struct sw_bytes resource_spans)
+static uint32_t count_points(struct sw_bytes metric)
+{
+    uint32_t count = 0;
+    struct sw_metric_view view;
+    struct sw_otlp_iter points;
+    struct sw_pb_field field;
+    if (sw_metric_view_fill(&view, metric)) {
+        sw_metric_points_init(&points, &view);
+        while (sw_otlp_next(&points, &field)) {
+            count++;
+        }
+    }
+    return count;
+}
+
+static uint32_t count_items(enum sw_signal signal, struct sw_bytes resource_spans)
 {
     uint32_t count = 0;
     struct sw_otlp_iter scopes;
@@ -261,7 +276,7 @@ static uint32_t count_items(struct sw_bytes resource_spans)
     while (sw_otlp_next(&scopes, &field)) {
         sw_otlp_items_init(&items, field.bytes);
         while (sw_otlp_next(&items, &field)) {
-            count++;
+            count += signal == SW_METRICS ? count_points(field.bytes) : 1;
         }
     }
     return count;
@@ -288,7 +303,8 @@ static int add_requests(
             continue;
         }
         bool last = sw_pb_left(&reader) == 0;
-        uint32_t items = last ? items_count : SW_MIN(count_items(field.bytes), items_count);
+        uint32_t items =
+            last ? items_count : SW_MIN(count_items(to->signal, field.bytes), items_count);
         struct sw_piece content = {piece->buf, field.bytes.data, (uint32_t)field.bytes.size};
         items_count -= items;
         err = add_resource_spans(rewriter, to, &content, 1, items);
@@ -319,7 +335,7 @@ int sw_resource_rewrite(
 )
 {
     struct sw_batch *to = sw_batch_new(batch->signal);
-    int err = to != NULL ? SW_OK : SW_E_NOMEM;
+    int err = to != NULL ? sw_editor_begin(&rewriter->editor, batch->client) : SW_E_NOMEM;
     rewriter->batch_number++;
     for (uint32_t i = 0; err == SW_OK && i < batch->parts_count; i++) {
         err = add_part(rewriter, to, batch, i);
@@ -333,13 +349,14 @@ int sw_resource_rewrite(
     SW_DASSERT(to->items_count == batch->items_count);
     to->arrived_ns = batch->arrived_ns;
     to->branch = batch->branch;
+    to->client = sw_client_ref(batch->client);
     *ret_batch = to;
     return SW_OK;
 }
 
 void sw_resource_rewriter_fini(struct resource_rewriter *rewriter)
 {
-    sw_resource_editor_fini(&rewriter->editor);
+    sw_editor_fini(&rewriter->editor);
     sw_buf_unref(rewriter->buf);
     sw_free(rewriter->joined);
     rewriter->joined = NULL;

@@ -350,18 +350,17 @@ static void go_on(struct sw_handoff *handoff, unsigned blocks_max)
     }
 }
 
-int sw_handoff_reserve(struct sw_handoff *handoff)
+int sw_handoff_reserve(struct sw_handoff *handoff, uint32_t count)
 {
-    if (handoff->free_sources != NULL) {
-        return SW_OK;
+    while (handoff->free_sources_count < count) {
+        struct source *source = sw_alloc(sizeof(*source));
+        if (source == NULL) {
+            return SW_E_NOMEM;
+        }
+        source->next = handoff->free_sources;
+        handoff->free_sources = source;
+        handoff->free_sources_count++;
     }
-    struct source *source = sw_alloc(sizeof(*source));
-    if (source == NULL) {
-        return SW_E_NOMEM;
-    }
-    source->next = NULL;
-    handoff->free_sources = source;
-    handoff->free_sources_count++;
     return SW_OK;
 }
 

@@ -71,10 +71,10 @@ SW_CHECKED int sw_handoff_new(
 /** Gives up what is on the way: batches are freed, tickets are not settled. NULL is legal. */
 void sw_handoff_free(struct sw_handoff *handoff);
 
-/** Makes room for one sw_handoff_put, so that it cannot fail. Asking again without putting is
- * legal.
+/** Makes room for `count` calls of sw_handoff_put from now on, so that they cannot fail. Asking again without
+ * putting is legal.
  * @return 0 or SW_E_NOMEM */
-SW_CHECKED int sw_handoff_reserve(struct sw_handoff *handoff);
+SW_CHECKED int sw_handoff_reserve(struct sw_handoff *handoff, uint32_t count);
 
 /** Takes the batch (not empty) and passes its spans to their owners, at once or, when it is large
  * or others wait, in slices. Never fails: what lacks memory goes on later. A place was reserved. */

@@ -4,6 +4,7 @@
 #define SW_SEND_ANSWER_H
 
 #include "dataplane/l7_http/http.h"
+#include "dataplane/otlp/status.h"
 #include "dataplane/pipeline/stage.h"
 
 /** Text in a buffer of its own; NULL when out of memory. */
@@ -43,6 +44,19 @@ void sw_answer_none(int err, struct sw_buf *text, struct sw_outcome *ret_outcome
 
 /** A permanent error of our own making, e.g. an answer that cannot be read. text: taken over. */
 void sw_answer_permanent(int grpc_code, struct sw_buf *text, struct sw_outcome *ret_outcome);
+
+/** The answer to an export in JSON, 2xx: ExportTraceServiceResponse and its siblings. Unknown members
+ * are passed over.
+ *
+ * @param room  for the message, which is cut there; lives as long as *ret_response
+ * @return 0; SW_E_MALFORMED
+ */
+SW_CHECKED int sw_answer_json(
+    struct sw_http_text body,
+    struct sw_export_response *ret_response,
+    char *room,
+    size_t room_size
+);
 
 /** grpc-message, decoded. NULL when out of memory. */
 struct sw_buf *sw_answer_message(struct sw_http_text text);

@@ -326,7 +326,7 @@ static void channel_start(struct sw_push *push, struct sw_push_call *call)
         sw_push_done_err(call, channel->closed ? SW_E_SHUTDOWN : SW_E_NOMEM);
         return;
     }
-    if (channel->conf.gzip) {
+    if (channel->conf.coding != SW_CODING_NONE) {
         rpc->state = RPC_PACKING;
         TAILQ_INSERT_TAIL(&channel->packing, rpc, queue);
         sw_core_task(push->core, &channel->pack);
@@ -427,10 +427,11 @@ static int make_headers(struct channel *channel)
     add_header(channel, SW_HTTP_TEXT("content-type"), SW_HTTP_TEXT("application/grpc"));
     add_header(channel, SW_HTTP_TEXT("user-agent"), text_of(conf->user_agent));
     add_header(channel, SW_HTTP_TEXT("te"), SW_HTTP_TEXT("trailers"));
-    if (conf->gzip) {
-        add_header(channel, SW_HTTP_TEXT("grpc-encoding"), SW_HTTP_TEXT("gzip"));
+    if (conf->coding != SW_CODING_NONE) {
+        const char *name = sw_coding_grpc_name(conf->coding);
+        add_header(channel, SW_HTTP_TEXT("grpc-encoding"), text_of(name));
     }
-    add_header(channel, SW_HTTP_TEXT("grpc-accept-encoding"), SW_HTTP_TEXT("gzip"));
+    add_header(channel, SW_HTTP_TEXT("grpc-accept-encoding"), SW_HTTP_TEXT("snappy,zstd,gzip"));
     if (conf->headers.count > CHANNEL_HEADERS_MAX - channel->headers_count) {
         return SW_E_TOO_LARGE;
     }
@@ -471,7 +472,7 @@ int sw_channel_new(
     channel->pack.run = on_pack;
     channel->again.run = on_again;
     int err = make_headers(channel);
-    if (err == SW_OK && conf->gzip) {
+    if (err == SW_OK && conf->coding != SW_CODING_NONE) {
         err = sw_codec_new(&channel->codec);
     }
     if (err != SW_OK) {

@@ -11,6 +11,7 @@
 
 #include "dataplane/base/event.h"
 #include "dataplane/base/field.h"
+#include "dataplane/l7_http/codec.h"
 #include "dataplane/pipeline/push.h"
 #include "dataplane/pipeline/resolver.h"
 
@@ -24,7 +25,7 @@ struct sw_channel_conf {
     const char *path; /**< :path of the calls */
     const char *user_agent;
     struct sw_list headers; /**< struct sw_pair, added to each call; names in lower case */
-    bool gzip;
+    enum sw_coding coding;  /**< one that gRPC has a name for */
     bool wait_for_ready;
     bool pick_first;       /**< one connection, to the first address that works */
     uint64_t keepalive_ns; /**< PING after so long without a byte; 0: never */

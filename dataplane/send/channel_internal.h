@@ -73,10 +73,10 @@ struct rpc {
     int32_t grpc_status; /**< -1: none yet */
     unsigned http_status;
     enum rpc_state state;
-    bool gzip_answer;
-    bool foreign_type; /**< content-type is not gRPC's */
-    bool in_block;     /**< a block of headers has begun and is not complete */
-    bool repeated;     /**< was refused once and sent again */
+    enum sw_coding answer_coding; /**< NONE also where we do not know it */
+    bool foreign_type;            /**< content-type is not gRPC's */
+    bool in_block;                /**< a block of headers has begun and is not complete */
+    bool repeated;                /**< was refused once and sent again */
 };
 
 TAILQ_HEAD(rpc_queue, rpc);
@@ -86,7 +86,7 @@ struct channel {
     struct sw_channel_conf conf;
     struct sw_resolver *resolver;
     struct sw_account *account;
-    struct sw_codec *codec; /**< NULL without gzip until an answer needs it */
+    struct sw_codec *codec; /**< NULL without compression until an answer needs it */
     struct sw_resolver_query query;
     bool asking;
     struct sw_timer resolve; /**< asks again */

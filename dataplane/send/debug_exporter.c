@@ -6,8 +6,12 @@
 #include "dataplane/send/debug_exporter_conf.h"
 #include "dataplane/send/debug_text.h"
 #include "dataplane/send/export.h"
+#include "storage/files/files.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/queue.h>
 
 // Text of one event: the most that one slice makes, give or take a record.
 #define SLICE_BYTES (32u << 10)
@@ -16,11 +20,16 @@
 #define WAIT_NS   (10 * SW_NS_PER_MS)
 #define TICK_NS   SW_NS_PER_S
 #define SPARE_MAX 64
+// Texts on their way to output_paths; more wait.
+#define OUTPUTS_MAX 64u
 
 /* The sampler of all cores, zap's: of the messages of each second the first are shown and every n-th
  * after them. It counts requests, each with all its text. */
 struct shared {
     struct sw_queue_pool *pool;
+    struct sw_file **outputs; // of output_paths; without them the log
+    size_t outputs_count;
+    bool internal;
     uint64_t initial;
     uint64_t thereafter;
     _Atomic uint64_t tick_ends_ns;
@@ -34,6 +43,14 @@ struct job {
     struct job *next;
 };
 
+/* A text on its way to one of output_paths. */
+struct output {
+    struct sw_file_job file;
+    LIST_ENTRY(output) link;
+    struct debug *debug;
+    struct sw_buf *text;
+};
+
 struct debug {
     struct sw_push push;
     struct shared *shared;
@@ -45,16 +62,38 @@ struct debug {
     struct job *spare;
     uint32_t spare_count;
     struct sw_task task;
-    struct sw_timer wait; // the ring is full
+    struct sw_timer wait; // there is no room
+    LIST_HEAD(, output) outputs;
+    uint32_t outputs_count;
     bool closed;
 };
 
-static const struct sw_event_kind summary = {
-    .level = SW_EVENT_INFO,
-    .message = "Traces",
-    .component_kind = "exporter",
-    .count_key = "resource spans",
-    .items_key = "spans",
+static const struct sw_event_kind summaries[SW_SIGNALS_COUNT] = {
+    [SW_TRACES] =
+        {
+            .level = SW_EVENT_INFO,
+            .message = "Traces",
+            .component_kind = "exporter",
+            .count_key = "resource spans",
+            .items_key = "spans",
+        },
+    [SW_METRICS] =
+        {
+            .level = SW_EVENT_INFO,
+            .message = "Metrics",
+            .component_kind = "exporter",
+            .count_key = "resource metrics",
+            .second_key = "metrics",
+            .items_key = "data points",
+        },
+    [SW_LOGS] =
+        {
+            .level = SW_EVENT_INFO,
+            .message = "Logs",
+            .component_kind = "exporter",
+            .count_key = "resource logs",
+            .items_key = "log records",
+        },
 };
 static const struct sw_event_kind records = {
     .level = SW_EVENT_INFO,
@@ -84,6 +123,77 @@ static bool sampled(struct shared *shared, uint64_t now_ns)
     return shared->thereafter > 0 && (number - shared->initial) % shared->thereafter == 0;
 }
 
+/* ---- output_paths ---- */
+
+static void output_free(struct output *output)
+{
+    LIST_REMOVE(output, link);
+    output->debug->outputs_count--;
+    sw_buf_unref(output->text);
+    sw_free(output);
+}
+
+static void output_returned(struct sw_message *message, void *sender)
+{
+    output_free((struct output *)message); // what cannot be written is lost, as with zap
+}
+
+// Takes the text over.
+static void put_outputs(struct debug *debug, struct sw_buf *text)
+{
+    struct shared *shared = debug->shared;
+    for (size_t i = 0; i < shared->outputs_count && text != NULL; i++) {
+        struct output *output = sw_zalloc(sizeof(*output));
+        if (output == NULL) {
+            break;
+        }
+        output->file.message.returned = output_returned;
+        output->file.file = shared->outputs[i];
+        output->file.text = (struct sw_bytes){text->data, text->size};
+        output->debug = debug;
+        output->text = sw_buf_ref(text);
+        LIST_INSERT_HEAD(&debug->outputs, output, link);
+        debug->outputs_count++;
+        sw_file_send(debug->push.core->mailbox, &output->file);
+    }
+    sw_buf_unref(text);
+}
+
+// As zap's console encoder writes it without time, level and caller.
+static void put_summary(struct debug *debug, const struct sw_event *event)
+{
+    const struct sw_event_kind *kind = event->kind;
+    char second[64] = "";
+    char line[256];
+    if (kind->second_key != NULL) {
+        snprintf(
+            second, sizeof(second), "\"%s\": %lld, ", kind->second_key, (long long)event->second
+        );
+    }
+    int len = snprintf(
+        line,
+        sizeof(line),
+        "%s\t{\"%s\": %lld, %s\"%s\": %lld}\n",
+        kind->message,
+        kind->count_key,
+        (long long)event->count,
+        second,
+        kind->items_key,
+        (long long)event->items
+    );
+    put_outputs(debug, sw_buf_copy(debug->account, line, (uint32_t)len));
+}
+
+static bool has_room(const struct debug *debug)
+{
+    if (debug->shared->internal) {
+        return sw_events_room(debug->push.core->events) > ROOM_LEFT;
+    }
+    return debug->outputs_count < OUTPUTS_MAX;
+}
+
+/* ---- the log ---- */
+
 static struct sw_event event_of(const struct debug *debug, const struct sw_batch *batch)
 {
     return (struct sw_event){
@@ -96,9 +206,16 @@ static struct sw_event event_of(const struct debug *debug, const struct sw_batch
 static void tell_summary(struct debug *debug, const struct sw_batch *batch)
 {
     struct sw_event event = event_of(debug, batch);
-    event.kind = &summary;
+    event.kind = &summaries[batch->signal];
     event.count = sw_debug_resources_count(batch);
     event.items = batch->items_count;
+    if (batch->signal == SW_METRICS) {
+        event.second = sw_debug_metrics_count(batch);
+    }
+    if (!debug->shared->internal) {
+        put_summary(debug, &event);
+        return;
+    }
     // In a full ring the line is lost, as any other; text waits instead.
     (void)sw_event_put(debug->push.core->events, &event);
 }
@@ -164,17 +281,21 @@ static void job_done(struct debug *debug, struct job *job, int err)
     sw_push_done_err(call, err);
 }
 
-// A slice of the first job's text. @return false: the ring is full
+// A slice of the first job's text. @return false: there is no room
 static bool work(struct debug *debug, struct job *job)
 {
     struct sw_core *core = debug->push.core;
     struct sw_buf *text = NULL;
-    if (sw_events_room(core->events) <= ROOM_LEFT) {
+    if (!has_room(debug)) {
         return false;
     }
     int err = sw_debug_text_next(&job->text, SLICE_BYTES, &text);
     if (err != SW_OK || text == NULL) {
         job_done(debug, job, err);
+        return true;
+    }
+    if (!debug->shared->internal) {
+        put_outputs(debug, text);
         return true;
     }
     struct sw_event event = event_of(debug, job->call->batch);
@@ -213,7 +334,8 @@ static void debug_start(struct sw_push *push, struct sw_push_call *call)
         sw_push_done_err(call, SW_E_SHUTDOWN);
         return;
     }
-    if (push->core->events == NULL || !sampled(debug->shared, push->core->now_ns)) {
+    bool internal = debug->shared->internal;
+    if ((internal && push->core->events == NULL) || !sampled(debug->shared, push->core->now_ns)) {
         sw_push_done_err(call, SW_OK);
         return;
     }
@@ -258,6 +380,9 @@ static void debug_free(struct sw_push *push)
     struct debug *debug = (struct debug *)push;
     debug_close(push);
     SW_ASSERT(debug->first == NULL);
+    while (!LIST_EMPTY(&debug->outputs)) {
+        output_free(LIST_FIRST(&debug->outputs)); // the actor has ended
+    }
     while (debug->spare != NULL) {
         struct job *job = debug->spare;
         debug->spare = job->next;
@@ -280,9 +405,39 @@ static void shared_free(void *shared_ptr)
 {
     struct shared *shared = shared_ptr;
     if (shared != NULL) {
+        for (size_t i = 0; i < shared->outputs_count; i++) {
+            sw_files_remove(shared->outputs[i]);
+        }
+        sw_free(shared->outputs);
         sw_queue_pool_free(shared->pool);
         sw_free(shared);
     }
+}
+
+static int
+add_outputs(struct shared *shared, const struct sw_stage_env *env, const struct sw_list *paths)
+{
+    if (env->files == NULL) {
+        return SW_OK; // nothing is written here
+    }
+    shared->outputs = sw_zalloc(paths->count * sizeof(shared->outputs[0]));
+    if (shared->outputs == NULL) {
+        return SW_E_NOMEM;
+    }
+    for (size_t i = 0; i < paths->count; i++) {
+        struct sw_file_conf conf = {
+            .id = env->id,
+            .path = SW_LIST_AT(*paths, const char *, i),
+            .append = true,
+            .text = true,
+        };
+        int err = sw_files_add(env->files, &conf, &shared->outputs[i]);
+        if (err != SW_OK) {
+            return err;
+        }
+        shared->outputs_count++;
+    }
+    return SW_OK;
 }
 
 static int shared_new(const struct sw_stage_env *env, const void *conf_ptr, void **ret_shared)
@@ -295,7 +450,11 @@ static int shared_new(const struct sw_stage_env *env, const void *conf_ptr, void
     // zap's counts are unsigned too: a negative number is a very large one.
     shared->initial = (uint64_t)conf->sampling_initial;
     shared->thereafter = (uint64_t)conf->sampling_thereafter;
+    shared->internal = conf->use_internal_logger;
     int err = sw_queue_pool_new(env, &conf->sending_queue, &shared->pool);
+    if (err == SW_OK && !shared->internal) {
+        err = add_outputs(shared, env, &conf->output_paths);
+    }
     if (err != SW_OK) {
         shared_free(shared);
         return err;
@@ -325,6 +484,7 @@ static int create(
     debug->id = env->id;
     debug->verbosity = conf->verbosity;
     debug->task.run = on_task;
+    LIST_INIT(&debug->outputs);
     sw_timer_init(&debug->wait, on_wait);
     const struct sw_export_conf export = {.queue = &conf->sending_queue};
     return sw_export_new(env, &export, shared->pool, core, &debug->push, ret_stage);

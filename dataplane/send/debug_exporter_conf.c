@@ -79,14 +79,6 @@ static void exporter_check(void *section, struct sw_check *check)
             "must not be empty when use_internal_logger is false"
         );
     }
-    if (!conf->use_internal_logger) {
-        sw_complain(
-            check,
-            SW_COMPLAINT_AT_START,
-            "use_internal_logger",
-            "false is not supported yet, the output goes to the log"
-        );
-    }
 }
 
 static const char *const old_types[] = {"logging", NULL};
@@ -99,7 +91,7 @@ const struct sw_component sw_debug_exporter = {
     .conf_size = sizeof(struct sw_debug_exporter_conf),
     .check = exporter_check,
     .signals = SW_FOR_OTLP | SW_FOR_PROFILES,
-    .signals_ready = SW_FOR_TRACES,
+    .signals_ready = SW_FOR_OTLP,
     .stability = "alpha",
     .module = "dataplane/send",
     .help = "writes what it gets to the log",

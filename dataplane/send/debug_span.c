@@ -27,7 +27,8 @@ static void put_attribute(
 )
 {
     if (style->header == NULL) {
-        sw_debug_put(out, " ", 1);
+        const char *between = style->prefix != NULL ? style->prefix : " ";
+        sw_debug_put_text(out, first && style->prefix != NULL ? "" : between);
         sw_debug_put_bytes(out, attribute->key);
         sw_debug_put(out, "=", 1);
         sw_debug_value(out, &attribute->value);

@@ -10,6 +10,20 @@
 #define ENTITY_ID_KEYS SW_PB_TAG(3, SW_PB_LEN)
 #define ENTITY_KEYS    SW_PB_TAG(4, SW_PB_LEN)
 
+/** How the Collector calls the levels. */
+struct words {
+    const char *resource_detailed;
+    const char *resource_line;
+    const char *scope_detailed;
+    const char *scope_line;
+};
+
+static const struct words words[SW_SIGNALS_COUNT] = {
+    [SW_TRACES] = {"ResourceSpans", "ResourceTraces", "ScopeSpans", "ScopeTraces"},
+    [SW_METRICS] = {"ResourceMetrics", "ResourceMetrics", "ScopeMetrics", "ScopeMetrics"},
+    [SW_LOGS] = {"ResourceLog", "ResourceLog", "ScopeLogs", "ScopeLog"},
+};
+
 static struct sw_bytes bytes_of(const struct sw_piece *piece)
 {
     return (struct sw_bytes){piece->data, piece->len};
@@ -112,11 +126,13 @@ static void put_resource(struct debug_out *out, const struct sw_debug_text *text
     }
     struct sw_bytes schema = envelope.schema_url;
     if (text->detailed) {
-        sw_debug_printf(out, "ResourceSpans #%u\nResource SchemaURL: ", text->resource_number);
+        sw_debug_put_text(out, words[text->batch->signal].resource_detailed);
+        sw_debug_printf(out, " #%u\nResource SchemaURL: ", text->resource_number);
         sw_debug_put_bytes(out, schema);
         sw_debug_put(out, "\n", 1);
     } else {
-        sw_debug_printf(out, "ResourceTraces #%u", text->resource_number);
+        sw_debug_put_text(out, words[text->batch->signal].resource_line);
+        sw_debug_printf(out, " #%u", text->resource_number);
         sw_debug_put_text(out, schema.size > 0 ? " [" : "");
         sw_debug_put_bytes(out, schema);
         sw_debug_put_text(out, schema.size > 0 ? "]" : "");
@@ -191,7 +207,8 @@ put_scope(struct debug_out *out, const struct sw_debug_text *text, struct sw_byt
     struct scope scope = read_scope(scope_spans);
     struct sw_piece piece = {NULL, scope_spans.data, (uint32_t)scope_spans.size};
     if (text->detailed) {
-        sw_debug_printf(out, "ScopeSpans #%u\nScopeSpans SchemaURL: ", text->scope_number);
+        const char *word = words[text->batch->signal].scope_detailed;
+        sw_debug_printf(out, "%s #%u\n%s SchemaURL: ", word, text->scope_number, word);
         sw_debug_put_bytes(out, scope.schema);
         sw_debug_put_text(out, "\nInstrumentationScope ");
         sw_debug_put_bytes(out, scope.name);
@@ -199,7 +216,8 @@ put_scope(struct debug_out *out, const struct sw_debug_text *text, struct sw_byt
         sw_debug_put_bytes(out, scope.version);
         sw_debug_put(out, "\n", 1);
     } else {
-        sw_debug_printf(out, "ScopeTraces #%u", text->scope_number);
+        sw_debug_put_text(out, words[text->batch->signal].scope_line);
+        sw_debug_printf(out, " #%u", text->scope_number);
         put_scope_line(out, &scope);
     }
     put_attributes_within(
@@ -266,15 +284,47 @@ static void next_scope(struct sw_debug_text *text, struct debug_out *out)
 {
     struct sw_pb_field field;
     if (sw_otlp_next(&text->scopes, &field)) {
-        sw_otlp_items_init(&text->spans, field.bytes);
+        sw_otlp_items_init(&text->items, field.bytes);
         text->in_scope = true;
-        text->span_number = 0;
+        text->item_number = 0;
         put_scope(out, text, field.bytes);
         text->scope_number++;
     } else if (++text->piece < text->pieces_count) {
         sw_otlp_scopes_init(&text->scopes, bytes_of(&text->pieces[text->piece]));
     } else {
         text->in_resource = false;
+    }
+}
+
+static void put_item(struct sw_debug_text *text, struct debug_out *out, struct sw_bytes item)
+{
+    uint32_t number = text->item_number++;
+    switch (text->batch->signal) {
+    case SW_METRICS:
+        (void)sw_metric_view_fill(&text->metric, item); // validated
+        sw_metric_points_init(&text->points, &text->metric);
+        text->in_metric = text->metric.type != SW_METRIC_EMPTY;
+        text->point_number = 0;
+        if (text->detailed) {
+            sw_debug_metric(out, &text->metric, item, number);
+        }
+        break;
+    case SW_LOGS:
+        sw_debug_log(out, text->detailed, item, number);
+        break;
+    default:
+        sw_debug_span(out, text->detailed, item, number);
+        break;
+    }
+}
+
+static void next_point(struct sw_debug_text *text, struct debug_out *out)
+{
+    struct sw_pb_field field;
+    if (sw_otlp_next(&text->points, &field)) {
+        sw_debug_point(out, text->detailed, &text->metric, field.bytes, text->point_number++);
+    } else {
+        text->in_metric = false;
     }
 }
 
@@ -287,9 +337,10 @@ static bool step(struct sw_debug_text *text, struct debug_out *out)
     }
     if (!text->in_scope) {
         next_scope(text, out);
-    } else if (sw_otlp_next(&text->spans, &field)) {
-        sw_debug_span(out, text->detailed, field.bytes, text->span_number);
-        text->span_number++;
+    } else if (text->in_metric) {
+        next_point(text, out);
+    } else if (sw_otlp_next(&text->items, &field)) {
+        put_item(text, out, field.bytes);
     } else {
         text->in_scope = false;
     }
@@ -298,14 +349,14 @@ static bool step(struct sw_debug_text *text, struct debug_out *out)
 
 static void end_record(struct debug_out *out)
 {
-    static const char words[] = "\n... the rest is too long and left out\n";
+    static const char note[] = "\n... the rest is too long and left out\n";
     if (out->buf == NULL) {
         return;
     }
     if (out->cut) {
         out->cut = false;
-        out->record_end = out->buf->size + sizeof(words);
-        sw_debug_put(out, words, sizeof(words) - 1);
+        out->record_end = out->buf->size + sizeof(note);
+        sw_debug_put(out, note, sizeof(note) - 1);
     }
 }
 
@@ -394,5 +445,54 @@ uint32_t sw_debug_resources_count(const struct sw_batch *batch)
             }
         }
     }
+    return count;
+}
+
+static uint32_t metrics_within(const struct sw_piece *pieces, uint32_t pieces_count)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < pieces_count; i++) {
+        struct sw_otlp_iter scopes;
+        struct sw_otlp_iter items;
+        struct sw_pb_field scope;
+        struct sw_pb_field item;
+        sw_otlp_scopes_init(&scopes, bytes_of(&pieces[i]));
+        while (sw_otlp_next(&scopes, &scope)) {
+            sw_otlp_items_init(&items, scope.bytes);
+            while (sw_otlp_next(&items, &item)) {
+                count++;
+            }
+        }
+    }
+    return count;
+}
+
+static uint32_t metrics_of_requests(const struct sw_piece *pieces, uint32_t pieces_count)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < pieces_count; i++) {
+        struct sw_otlp_iter resources;
+        struct sw_pb_field field;
+        sw_otlp_resources_init(&resources, bytes_of(&pieces[i]));
+        while (sw_otlp_next(&resources, &field)) {
+            struct sw_piece message = {NULL, field.bytes.data, (uint32_t)field.bytes.size};
+            count += metrics_within(&message, 1);
+        }
+    }
+    return count;
+}
+
+uint32_t sw_debug_metrics_count(const struct sw_batch *batch)
+{
+    struct sw_batch *joined = walkable(batch) ? NULL : sw_batch_detach(batch, NULL);
+    const struct sw_batch *seen = joined != NULL ? joined : batch;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < seen->parts_count; i++) {
+        const struct sw_part *part = &seen->parts[i];
+        const struct sw_piece *pieces = &seen->pieces[part->first_piece];
+        count += part->level == 1 ? metrics_within(pieces, part->pieces_count)
+                                  : metrics_of_requests(pieces, part->pieces_count);
+    }
+    sw_batch_free(joined);
     return count;
 }

@@ -131,6 +131,44 @@ static void put_double(struct debug_out *out, double number)
     }
 }
 
+static bool put_special(struct debug_out *out, double number)
+{
+    if (isnan(number)) {
+        sw_debug_put_text(out, "NaN");
+    } else if (isinf(number)) {
+        sw_debug_put_text(out, number > 0 ? "+Inf" : "-Inf");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+// strconv's 'g' with the fewest digits: an exponent below 1e-4 and from 1e6 on.
+void sw_debug_number(struct debug_out *out, double number)
+{
+    char text[40];
+    if (put_special(out, number)) {
+        return;
+    }
+    shortest(fabs(number), text);
+    int exponent = atoi(strchr(text, 'e') + 1);
+    if (number != 0 && (exponent < -4 || exponent >= 6)) {
+        sw_debug_put_text(out, signbit(number) ? "-" : "");
+        sw_debug_put_text(out, text);
+        return;
+    }
+    put_finite(out, number);
+}
+
+void sw_debug_fixed(struct debug_out *out, double number)
+{
+    char text[336]; // 309 digits before the point
+    if (!put_special(out, number)) {
+        snprintf(text, sizeof(text), "%f", number);
+        sw_debug_put_text(out, text);
+    }
+}
+
 /* ---- bytes and strings ---- */
 
 static void put_base64(struct debug_out *out, struct sw_bytes bytes)

@@ -1,5 +1,6 @@
 #include "dataplane/send/export.h"
 
+#include "dataplane/base/assert.h"
 #include "dataplane/base/event.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/pipeline/balance.h"
@@ -29,8 +30,40 @@ struct export
     struct request *spare;
     uint32_t spare_count;
     struct sw_cell *sent;
-    struct sw_cell *failed;
+    struct sw_cell *failed[2][SW_ERROR_TYPES_COUNT]; // [permanent]; one cell below level detailed
     struct sw_cell *in_flight;
+    struct sw_cell *batch_size; // of what a queue that batches hands on; NULL without
+    struct sw_cell *batch_bytes;
+};
+
+// clang-format off
+static const double size_bounds[] = {
+    10, 25, 50, 75, 100, 250, 500, 750, 1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000,
+    10000, 20000, 30000, 50000, 100000,
+};
+static const double bytes_bounds[] = {
+    128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576,
+    2097152, 4194304, 8388608, 16777216,
+};
+// clang-format on
+
+static const struct sw_metric_family batch_size_family = {
+    .name = "otelcol_exporter_queue_batch_send_size",
+    .help = "Number of units in the batch [Development]",
+    .unit = "{units}",
+    .type = SW_HISTOGRAM,
+    .level = SW_LEVEL_DETAILED,
+    .bounds = size_bounds,
+    .bounds_count = SW_ARRAY_SIZE(size_bounds),
+};
+static const struct sw_metric_family batch_bytes_family = {
+    .name = "otelcol_exporter_queue_batch_send_size_bytes",
+    .help = "Number of bytes in batch that was sent [Development]",
+    .unit = "By",
+    .type = SW_HISTOGRAM,
+    .level = SW_LEVEL_DETAILED,
+    .bounds = bytes_bounds,
+    .bounds_count = SW_ARRAY_SIZE(bytes_bounds),
 };
 
 static const struct sw_metric_family sent_families[SW_SIGNALS_COUNT] = {
@@ -103,20 +136,6 @@ static const struct sw_event_kind rejecting = {
     .text_key = "error",
 };
 
-static enum sw_branch_flow book_of(const struct sw_outcome *outcome)
-{
-    if (outcome->err == SW_OK) {
-        return SW_BRANCH_DELIVERED;
-    }
-    if (outcome->err == SW_E_SHUTDOWN) {
-        return SW_BRANCH_FAILED_SHUTDOWN;
-    }
-    if (outcome->err == SW_E_NOMEM) {
-        return SW_BRANCH_FAILED_MEMORY;
-    }
-    return outcome->permanent ? SW_BRANCH_FAILED_PERMANENT : SW_BRANCH_FAILED_RETRIES;
-}
-
 static void
 tell(struct export *export, const struct request *request, const struct sw_outcome *outcome)
 {
@@ -139,6 +158,12 @@ tell(struct export *export, const struct request *request, const struct sw_outco
     );
 }
 
+static void
+count_failed(struct export *export, const struct sw_outcome *outcome, uint32_t items_count)
+{
+    sw_count(export->failed[outcome->permanent][sw_error_type(outcome)], items_count);
+}
+
 static void done(struct sw_push_call *call, struct sw_outcome *outcome)
 {
     struct request *request = SW_CONTAINER_OF(call, struct request, call);
@@ -146,11 +171,13 @@ static void done(struct sw_push_call *call, struct sw_outcome *outcome)
     struct sw_push_call *outer = request->outer;
     bool ok = outcome->err == SW_OK;
     outer->batch = call->batch;
-    sw_branch_move(call->batch->branch, SW_BRANCH_QUEUED, book_of(outcome), request->items_count);
+    sw_branch_move(
+        call->batch->branch, SW_BRANCH_QUEUED, sw_outcome_book(outcome), request->items_count
+    );
     // Both finished kinds show the sent series, as the Collector does.
     sw_count(export->sent, ok ? request->items_count : 0);
     if (!ok) {
-        sw_count(export->failed, request->items_count);
+        count_failed(export, outcome, request->items_count);
         tell(export, request, outcome);
     }
     sw_count(export->in_flight, -1);
@@ -187,9 +214,11 @@ static void fail_at_once(struct export *export, struct sw_push_call *call, int e
     struct request request = {.call = {.batch = call->batch}};
     struct sw_outcome outcome = {.err = err};
     request.items_count = call->batch->items_count;
-    sw_branch_move(call->batch->branch, SW_BRANCH_QUEUED, book_of(&outcome), request.items_count);
+    sw_branch_move(
+        call->batch->branch, SW_BRANCH_QUEUED, sw_outcome_book(&outcome), request.items_count
+    );
     sw_count(export->sent, 0);
-    sw_count(export->failed, request.items_count);
+    count_failed(export, &outcome, request.items_count);
     tell(export, &request, &outcome);
     call->done(call, &outcome);
 }
@@ -216,6 +245,8 @@ static void export_start(struct sw_push *push, struct sw_push_call *call)
     };
     call->below = request;
     sw_count(export->in_flight, 1);
+    sw_measure(export->batch_size, call->batch->items_count);
+    sw_measure(export->batch_bytes, (double)call->batch->bytes);
     sw_push_start(export->next, &request->call);
 }
 
@@ -257,6 +288,37 @@ static const struct sw_push_ops export_ops = {
     .free = export_free,
 };
 
+// error.type and error.permanent are for those who look at details.
+static int make_failed_cells(
+    struct export *export,
+    const struct sw_stage_env *env,
+    const struct sw_label *labels,
+    unsigned count,
+    unsigned core
+)
+{
+    const struct sw_metric_family *family = &failed_families[env->signal];
+    bool detailed = env->metrics != NULL && sw_metrics_level(env->metrics) >= SW_LEVEL_DETAILED;
+    struct sw_label all[SW_EXPORT_LABELS_MAX + 3];
+    memcpy(all, labels, count * sizeof(all[0]));
+    int err = SW_OK;
+    for (unsigned type = 0; err == SW_OK && type < SW_ERROR_TYPES_COUNT; type++) {
+        for (int permanent = 0; err == SW_OK && permanent < 2; permanent++) {
+            unsigned more = 0;
+            if (detailed) {
+                all[count] = (struct sw_label){"error.type", sw_error_type_text(type)};
+                all[count + 1] =
+                    (struct sw_label){"error.permanent", permanent != 0 ? "true" : "false"};
+                more = 2;
+            }
+            err = sw_cell_make(
+                env->metrics, core, family, all, count + more, &export->failed[permanent][type]
+            );
+        }
+    }
+    return err;
+}
+
 static int make_cells(
     struct export *export,
     const struct sw_stage_env *env,
@@ -272,13 +334,22 @@ static int make_cells(
     memcpy(labels + 1, conf->labels, conf->labels_count * sizeof(labels[0]));
     unsigned count = conf->labels_count + 1;
     const struct sw_metric_family *sent = &sent_families[env->signal];
-    const struct sw_metric_family *failed = &failed_families[env->signal];
     int err = sw_cell_make(env->metrics, core, sent, labels, count, &export->sent);
     if (err == SW_OK) {
-        err = sw_cell_make(env->metrics, core, failed, labels, count, &export->failed);
+        err = make_failed_cells(export, env, labels, count, core);
     }
     if (err == SW_OK) {
         err = sw_cell_make(env->metrics, core, &in_flight_family, own, 2, &export->in_flight);
+    }
+    if (err == SW_OK && export->queued && conf->queue->batch.enabled) {
+        err = sw_cell_make(
+            env->metrics, core, &batch_size_family, labels, count, &export->batch_size
+        );
+        if (err == SW_OK) {
+            err = sw_cell_make(
+                env->metrics, core, &batch_bytes_family, labels, count, &export->batch_bytes
+            );
+        }
     }
     return err;
 }
@@ -293,10 +364,15 @@ int sw_export_new(
 )
 {
     struct sw_push *retry = NULL;
-    int err =
-        sw_retry_new(core, env->id, conf->retry, conf->timeout_ns, env->account, attempt, &retry);
+    struct sw_push *measured = NULL;
+    int err = sw_measure_new(env, conf->call_kind, conf->labels, core, attempt, &measured);
     if (err != SW_OK) {
-        sw_push_free(attempt);
+        return err;
+    }
+    err =
+        sw_retry_new(core, env->id, conf->retry, conf->timeout_ns, env->account, measured, &retry);
+    if (err != SW_OK) {
+        sw_push_free(measured);
         return err;
     }
     struct export *export = sw_zalloc(sizeof(*export));

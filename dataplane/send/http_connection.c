@@ -12,6 +12,8 @@
 // Below this a copy is cheaper than a reference.
 #define COPY_BYTES   256
 #define ANSWER_BYTES 512u
+// What is shown of a message in JSON.
+#define ANSWER_MESSAGE_MAX 384
 
 static const struct sw_event_kind partial_success = {
     .level = SW_EVENT_WARN,
@@ -129,9 +131,17 @@ static void judge(struct http_link *link, struct sw_outcome *ret_outcome)
     struct sw_export_response response = {0};
     struct sw_bytes bytes = {(const uint8_t *)body.data, body.len};
     *ret_outcome = (struct sw_outcome){0};
-    if (link->protobuf && sw_export_response_decode(bytes, &response) != SW_OK) {
+    char message[ANSWER_MESSAGE_MAX];
+    int err = SW_OK;
+    if (link->type == ANSWER_PROTOBUF) {
+        err = sw_export_response_decode(bytes, &response);
+    } else if (link->type == ANSWER_JSON) {
+        err = sw_answer_json(body, &response, message, sizeof(message));
+    }
+    if (err != SW_OK) {
+        const char *form = link->type == ANSWER_JSON ? "json" : "protobuf";
         sw_answer_permanent(
-            0, sw_text_format("Permanent error: error parsing protobuf response"), ret_outcome
+            0, sw_text_format("Permanent error: error parsing %s response", form), ret_outcome
         );
         return;
     }
@@ -143,6 +153,7 @@ static void answered(struct http_link *link, bool clean)
     struct post *post = link->post;
     struct sw_outcome outcome;
     judge(link, &outcome);
+    post->call->http_status = link->status;
     post->link = NULL;
     // With the request still on its way out the connection is of no further use.
     let_go(link, clean && link->http.keep_alive && link->stream->queued_bytes == 0);
@@ -188,7 +199,7 @@ static void got_head(struct http_link *link)
     struct sw_http_text value;
     link->status = link->http.status;
     link->retry_after[0] = '\0';
-    link->protobuf = false;
+    link->type = ANSWER_OTHER;
     if (sw_http1_header(&link->http, "retry-after", &value)
         && value.len < sizeof(link->retry_after)) {
         memcpy(link->retry_after, value.data, value.len);
@@ -198,7 +209,12 @@ static void got_head(struct http_link *link)
         struct sw_http_text rest = value;
         const char *end = memchr(value.data, ';', value.len);
         rest.len = end != NULL ? (size_t)(end - value.data) : value.len;
-        link->protobuf = sw_http_text_is_nocase(sw_http_text_trim(rest), "application/x-protobuf");
+        rest = sw_http_text_trim(rest);
+        if (sw_http_text_is_nocase(rest, "application/x-protobuf")) {
+            link->type = ANSWER_PROTOBUF;
+        } else if (sw_http_text_is_nocase(rest, "application/json")) {
+            link->type = ANSWER_JSON;
+        }
     }
 }
 

@@ -28,6 +28,8 @@ void sw_post_done(struct post *post, struct sw_outcome *outcome)
 {
     struct sw_push_call *call = post->call;
     sw_timer_cancel(&post->pool->push.core->timers, &post->deadline);
+    sw_json_writer_free(post->json);
+    call->body_bytes = post->body.body.bytes;
     sw_send_body_fini(&post->body);
     sw_free(post);
     call->done(call, outcome);
@@ -213,11 +215,41 @@ static void answered(
     sw_pool_again(pool);
 }
 
+// A slice. @return SW_E_AGAIN: there is more to write
+static int pack_json(struct pool *pool, struct post *post)
+{
+    const struct sw_http_pool_conf *conf = &pool->conf;
+    if (post->json == NULL) {
+        post->json = sw_json_writer_new_batch(post->call->batch, pool->account);
+    }
+    int err = post->json != NULL ? sw_json_writer_step(post->json, SW_JSON_SLICE) : SW_E_NOMEM;
+    if (err != SW_OK) {
+        return err;
+    }
+    struct sw_buf *text = sw_json_writer_take(post->json);
+    sw_json_writer_free(post->json);
+    post->json = NULL;
+    if (conf->coding == SW_CODING_NONE) {
+        sw_send_body_init_text(&post->body, text);
+        return SW_OK;
+    }
+    err = sw_send_body_init_packed_text(
+        &post->body, text, pool->codec, conf->coding, conf->level, pool->account
+    );
+    sw_buf_unref(text);
+    return err;
+}
+
 static int pack(struct pool *pool, struct post *post)
 {
+    if (pool->conf.json) {
+        return pack_json(pool, post);
+    }
     const struct sw_batch *batch = post->call->batch;
-    if (pool->conf.gzip) {
-        return sw_send_body_init_gzip(&post->body, batch, pool->codec, pool->account);
+    if (pool->conf.coding != SW_CODING_NONE) {
+        return sw_send_body_init_packed(
+            &post->body, batch, pool->codec, pool->conf.coding, pool->conf.level, pool->account
+        );
     }
     sw_send_body_init(&post->body, batch);
     return SW_OK;
@@ -227,13 +259,13 @@ static bool on_pack(struct sw_task *task, uint64_t now_ns)
 {
     struct pool *pool = SW_CONTAINER_OF(task, struct pool, pack);
     struct post *post = TAILQ_FIRST(&pool->packing);
-    if (post != NULL) {
+    int err = post != NULL ? pack(pool, post) : SW_E_AGAIN;
+    if (err != SW_E_AGAIN) {
         leave_queue(post);
-        int err = pack(pool, post);
         if (err == SW_OK) {
             place(pool, post);
         } else {
-            struct sw_outcome outcome = {.err = err};
+            struct sw_outcome outcome = {.err = err, .permanent = err != SW_E_NOMEM};
             sw_post_done(post, &outcome);
         }
     }
@@ -256,13 +288,13 @@ static void pool_start(struct sw_push *push, struct sw_push_call *call)
         sw_push_done_err(call, pool->closed ? SW_E_SHUTDOWN : SW_E_NOMEM);
         return;
     }
-    if (pool->conf.gzip) {
+    if (pool->conf.json || pool->conf.coding != SW_CODING_NONE) {
         post->packing = true;
         TAILQ_INSERT_TAIL(&pool->packing, post, queue);
         sw_core_task(push->core, &pool->pack);
         return;
     }
-    (void)pack(pool, post); // without gzip it cannot fail
+    (void)pack(pool, post); // without a coding it cannot fail
     place(pool, post);
 }
 
@@ -373,9 +405,12 @@ static void write_head(struct head_writer *writer)
     put(writer, " HTTP/1.1\r\n");
     put_ours(writer, "Host", conf->authority);
     put_ours(writer, "User-Agent", conf->user_agent);
-    put_ours(writer, "Content-Type", "application/x-protobuf");
-    if (conf->gzip) {
-        put_header(writer, "Content-Encoding", "gzip");
+    put_ours(writer, "Content-Type", conf->json ? "application/json" : "application/x-protobuf");
+    if (conf->proxy_authorization != NULL) {
+        put_header(writer, "Proxy-Authorization", conf->proxy_authorization);
+    }
+    if (conf->coding != SW_CODING_NONE) {
+        put_header(writer, "Content-Encoding", sw_coding_name(conf->coding));
     }
     if (!conf->keep_alive) {
         put_header(writer, "Connection", "close");
@@ -435,7 +470,7 @@ int sw_http_pool_new(
     pool->pack.run = on_pack;
     pool->again.run = on_again;
     int err = make_head(pool);
-    if (err == SW_OK && conf->gzip) {
+    if (err == SW_OK && conf->coding != SW_CODING_NONE) {
         err = sw_codec_new(&pool->codec);
     }
     if (err != SW_OK) {

@@ -7,6 +7,7 @@
 #define SW_SEND_HTTP_POOL_H
 
 #include "dataplane/base/field.h"
+#include "dataplane/l7_http/codec.h"
 #include "dataplane/pipeline/push.h"
 #include "dataplane/pipeline/resolver.h"
 
@@ -15,12 +16,15 @@ struct sw_http_pool_conf {
     enum sw_signal signal;
     const char *host; /**< name or literal address */
     uint16_t port;
-    const char *url;       /**< whole, for texts */
-    const char *path;      /**< request target */
-    const char *authority; /**< Host header */
+    const char *url;                 /**< whole, for texts */
+    const char *path;                /**< request target; through a proxy the whole URL */
+    const char *authority;           /**< Host header */
+    const char *proxy_authorization; /**< header; NULL: none */
     const char *user_agent;
     struct sw_list headers; /**< struct sw_pair; they override ours */
-    bool gzip;
+    bool json;              /**< OTLP/JSON instead of protobuf */
+    enum sw_coding coding;
+    int level; /**< of the coding (sw_codec_pack) */
     bool keep_alive;
     uint32_t idle_max;        /**< connections kept for the next request */
     uint32_t connections_max; /**< 0: no limit */

@@ -5,6 +5,7 @@
 #include "dataplane/l4_stream/stream.h"
 #include "dataplane/l7_http/codec.h"
 #include "dataplane/l7_http/http1.h"
+#include "dataplane/otlp/json.h"
 #include "dataplane/send/body.h"
 #include "dataplane/send/http_pool.h"
 
@@ -23,11 +24,19 @@ struct post {
     struct sw_push_call *call;
     struct http_link *link; /**< NULL: packing or waiting */
     struct sw_send_body body;
+    struct sw_json_writer *json; /**< at work; NULL: not, or done */
     struct sw_timer deadline;
     bool packing;
 };
 
 TAILQ_HEAD(post_queue, post);
+
+/** Content types of answers that are read. */
+enum answer_type {
+    ANSWER_OTHER,
+    ANSWER_PROTOBUF,
+    ANSWER_JSON,
+};
 
 /** One connection. */
 struct http_link {
@@ -45,7 +54,7 @@ struct http_link {
     unsigned status;
     bool open;
     bool is_idle;
-    bool protobuf; /**< the answer's content type */
+    enum answer_type type; /**< of the answer */
 };
 
 struct pool {

@@ -2,8 +2,10 @@
 
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/send/body.h"
 #include "dataplane/send/channel.h"
 #include "dataplane/send/export.h"
+#include "dataplane/send/proxy.h"
 #include "dataplane/send/user_agent.h"
 
 #include <ctype.h>
@@ -126,6 +128,25 @@ static int make_texts(
     return copy_headers(shared, &conf->headers);
 }
 
+// grpc-go goes through the proxy of https:// URLs, by CONNECT; going around it would not be the same.
+static int refuse_proxy(const struct sw_stage_env *env, const struct sw_endpoint *endpoint)
+{
+    struct sw_proxy proxy;
+    const char *variable = "";
+    const char *why = "";
+    int err = sw_proxy_of_environment(env->environment, endpoint, true, &proxy, &variable, &why);
+    if (err == SW_OK && proxy.host == NULL) {
+        return SW_OK;
+    }
+    sw_proxy_fini(&proxy);
+    return refuse(
+        env,
+        SW_E_UNSUPPORTED,
+        variable,
+        "gRPC through a proxy is not supported yet, name the host of the endpoint in NO_PROXY"
+    );
+}
+
 static int make_channel_conf(
     struct shared *shared,
     const struct sw_stage_env *env,
@@ -141,12 +162,13 @@ static int make_channel_conf(
             env, SW_E_UNSUPPORTED, "balancer_name", "only round_robin and pick_first are supported"
         );
     }
-    if (conf->compression >= SW_COMPRESSION_OTHER) {
-        return refuse(env, SW_E_UNSUPPORTED, "compression", "only gzip and none are supported yet");
-    }
     int err = sw_endpoint_parse_grpc(conf->endpoint, &endpoint, &why);
     if (err != SW_OK) {
         return refuse(env, err, "endpoint", why);
+    }
+    err = refuse_proxy(env, &endpoint);
+    if (err != SW_OK) {
+        return err;
     }
     err = make_texts(shared, conf, &endpoint);
     struct sw_channel_conf *channel = &shared->channel;
@@ -158,7 +180,7 @@ static int make_channel_conf(
     channel->authority = shared->authority;
     channel->path = paths[env->signal];
     channel->user_agent = shared->user_agent;
-    channel->gzip = conf->compression == SW_COMPRESSION_GZIP;
+    channel->coding = sw_send_coding_grpc(conf->compression);
     channel->wait_for_ready = conf->wait_for_ready;
     channel->pick_first = pick_first;
     if (conf->keepalive.enabled) {
@@ -213,10 +235,11 @@ static int create(
         .timeout_ns = (uint64_t)conf->timeout_ns,
         .labels =
             {
-                {"server_address", shared->host},
-                {"server_port", shared->port},
+                {"server.address", shared->host},
+                {"server.port", shared->port},
             },
         .labels_count = 2,
+        .call_kind = SW_CALL_GRPC,
     };
     return sw_export_new(env, &export, shared->pool, core, channel, ret_stage);
 }

@@ -1,10 +1,13 @@
 #include "dataplane/send/otlphttp_exporter.h"
 
 #include "dataplane/base/mem.h"
+#include "dataplane/send/body.h"
 #include "dataplane/send/export.h"
 #include "dataplane/send/http_pool.h"
+#include "dataplane/send/proxy.h"
 #include "dataplane/send/user_agent.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +22,8 @@ struct shared {
     char *host;
     char *authority;
     const char *path; // within url, or "/"
+    struct sw_proxy proxy;
+    char *proxy_target; // what a proxy is asked for
     char port[8];
 };
 
@@ -31,6 +36,8 @@ static void shared_free(void *shared_ptr)
     sw_free(shared->url);
     sw_free(shared->host);
     sw_free(shared->authority);
+    sw_free(shared->proxy_target);
+    sw_proxy_fini(&shared->proxy);
     sw_queue_pool_free(shared->pool);
     sw_free(shared);
 }
@@ -101,6 +108,51 @@ static int make_texts(
     return shared->host != NULL && shared->authority != NULL ? SW_OK : SW_E_NOMEM;
 }
 
+// proxy_url holds whatever NO_PROXY says; without it the environment decides, as for Go's clients.
+static int find_proxy(
+    struct shared *shared,
+    const struct sw_stage_env *env,
+    const struct sw_http_client_conf *client
+)
+{
+    struct sw_endpoint endpoint;
+    const char *variable = "proxy_url";
+    const char *why = "";
+    int err = sw_endpoint_parse_url(shared->url, &endpoint, &why);
+    if (err == SW_OK && client->proxy_url != NULL && client->proxy_url[0] != '\0') {
+        err = sw_proxy_parse(client->proxy_url, &shared->proxy, &why);
+    } else if (err == SW_OK) {
+        err = sw_proxy_of_environment(
+            env->environment, &endpoint, endpoint.https, &shared->proxy, &variable, &why
+        );
+    }
+    if (err != SW_OK) {
+        return refuse(env, err, variable, why);
+    }
+    if (shared->proxy.host == NULL) {
+        return SW_OK;
+    }
+    size_t size = strlen(shared->url) + 2;
+    shared->proxy_target = sw_alloc(size);
+    if (shared->proxy_target == NULL) {
+        return SW_E_NOMEM;
+    }
+    const char *slash = endpoint.path[0] != '\0' ? "" : "/";
+    snprintf(shared->proxy_target, size, "%s%s", shared->url, slash);
+    return SW_OK;
+}
+
+static void through_proxy(struct shared *shared)
+{
+    struct sw_http_pool_conf *http = &shared->http;
+    if (shared->proxy.host != NULL) {
+        http->host = shared->proxy.host;
+        http->port = shared->proxy.port;
+        http->path = shared->proxy_target;
+        http->proxy_authorization = shared->proxy.authorization;
+    }
+}
+
 static int make_pool_conf(
     struct shared *shared,
     const struct sw_stage_env *env,
@@ -108,13 +160,10 @@ static int make_pool_conf(
 )
 {
     const struct sw_http_client_conf *client = &conf->client;
-    if (conf->encoding != SW_OTLP_PROTO) {
-        return refuse(env, SW_E_UNSUPPORTED, "encoding", "only proto is supported yet");
-    }
-    if (client->compression >= SW_COMPRESSION_OTHER) {
-        return refuse(env, SW_E_UNSUPPORTED, "compression", "only gzip and none are supported yet");
-    }
     int err = make_texts(shared, env, conf);
+    if (err == SW_OK) {
+        err = find_proxy(shared, env, client);
+    }
     struct sw_http_pool_conf *http = &shared->http;
     int64_t idle = client->max_idle_conns_per_host > 0 ? client->max_idle_conns_per_host
                                                        : client->max_idle_conns;
@@ -126,11 +175,14 @@ static int make_pool_conf(
     http->authority = shared->authority;
     http->user_agent = SW_SEND_USER_AGENT;
     http->headers = client->headers;
-    http->gzip = client->compression == SW_COMPRESSION_GZIP;
+    http->json = conf->encoding == SW_OTLP_JSON;
+    http->coding = sw_send_coding_http(client->compression);
+    http->level = (int)SW_MAX(SW_MIN(client->compression_params.level, INT_MAX), INT_MIN);
     http->keep_alive = !client->disable_keep_alives;
     http->idle_max = idle > 0 ? (uint32_t)SW_MIN(idle, UINT32_MAX) : IDLE_DEFAULT;
     http->connections_max = (uint32_t)SW_MIN(SW_MAX(client->max_conns_per_host, 0), UINT32_MAX);
     http->idle_timeout_ns = (uint64_t)SW_MAX(client->idle_conn_timeout_ns, 0);
+    through_proxy(shared);
     return err;
 }
 
@@ -187,11 +239,12 @@ static int create(
         .timeout_ns = (uint64_t)conf->client.timeout_ns,
         .labels =
             {
-                {"server_address", shared->host},
-                {"server_port", shared->port},
-                {"url_path", shared->path},
+                {"server.address", shared->host},
+                {"server.port", shared->port},
+                {"url.path", shared->path},
             },
         .labels_count = 3,
+        .call_kind = SW_CALL_HTTP,
     };
     return sw_export_new(env, &export, shared->pool, core, push, ret_stage);
 }

@@ -63,11 +63,6 @@ static void exporter_check(void *section, struct sw_check *check)
     if (conf->client.timeout_ns < 0) {
         sw_complain(check, SW_COMPLAINT_ERROR, "timeout", "must be non-negative");
     }
-    if (conf->encoding == SW_OTLP_JSON) {
-        sw_complain(
-            check, SW_COMPLAINT_AT_START, "encoding", "\"json\" is not supported yet, use proto"
-        );
-    }
     url_check(conf->client.endpoint, "endpoint", check);
     url_check(conf->traces_endpoint, "traces_endpoint", check);
     url_check(conf->metrics_endpoint, "metrics_endpoint", check);
@@ -85,7 +80,7 @@ const struct sw_component sw_otlphttp_exporter = {
     .conf_size = sizeof(struct sw_otlphttp_exporter_conf),
     .check = exporter_check,
     .signals = SW_FOR_OTLP | SW_FOR_PROFILES,
-    .signals_ready = SW_FOR_TRACES,
+    .signals_ready = SW_FOR_OTLP,
     .stability = "stable",
     .module = "dataplane/send",
     .help = "sends OTLP over HTTP",

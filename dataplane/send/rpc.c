@@ -61,7 +61,8 @@ static void forget_answer(struct rpc *rpc)
     rpc->message = rpc->details = NULL;
     rpc->http_status = 0;
     rpc->grpc_status = -1;
-    rpc->gzip_answer = rpc->foreign_type = rpc->in_block = false;
+    rpc->answer_coding = SW_CODING_NONE;
+    rpc->foreign_type = rpc->in_block = false;
     rpc->broken = NULL;
 }
 
@@ -83,8 +84,11 @@ int sw_rpc_pack(struct rpc *rpc)
 {
     struct channel *channel = rpc->channel;
     const struct sw_batch *batch = rpc->call->batch;
-    if (channel->conf.gzip) {
-        int err = sw_send_body_init_gzip(&rpc->body, batch, channel->codec, channel->account);
+    enum sw_coding coding = channel->conf.coding;
+    if (coding != SW_CODING_NONE) {
+        int err = sw_send_body_init_packed(
+            &rpc->body, batch, channel->codec, coding, 0, channel->account
+        );
         if (err != SW_OK) {
             return err;
         }
@@ -94,7 +98,8 @@ int sw_rpc_pack(struct rpc *rpc)
     if (rpc->body.body.bytes > UINT32_MAX) {
         return SW_E_TOO_LARGE;
     }
-    sw_grpc_prefix(rpc->body.body.head, channel->conf.gzip, (uint32_t)rpc->body.body.bytes);
+    bool packed = coding != SW_CODING_NONE;
+    sw_grpc_prefix(rpc->body.body.head, packed, (uint32_t)rpc->body.body.bytes);
     rpc->body.body.head_len = SW_GRPC_PREFIX_BYTES;
     return SW_OK;
 }
@@ -193,7 +198,7 @@ void sw_rpc_header(struct rpc *rpc, struct sw_http_text name, struct sw_http_tex
         sw_buf_unref(rpc->details);
         rpc->details = sw_answer_details(value);
     } else if (sw_http_text_is(name, "grpc-encoding")) {
-        rpc->gzip_answer = sw_http_text_is(value, "gzip");
+        (void)sw_coding_of_grpc(value, &rpc->answer_coding);
     } else if (sw_http_text_is(name, "content-type")) {
         rpc->foreign_type = value.len < 16 || memcmp(value.data, "application/grpc", 16) != 0;
     }
@@ -262,12 +267,12 @@ static struct sw_buf *take_message(struct rpc *rpc, int *ret_err, const char **r
     struct sw_buf *plain = NULL;
     *ret_why = "grpc: the answer's compression is not installed";
     *ret_err = SW_E_MALFORMED;
-    if (rpc->gzip_answer) {
+    if (rpc->answer_coding != SW_CODING_NONE) {
         *ret_err = channel->codec == NULL ? sw_codec_new(&channel->codec) : SW_OK;
         if (*ret_err == SW_OK) {
             *ret_err = sw_codec_open(
                 channel->codec,
-                SW_CODING_GZIP,
+                rpc->answer_coding,
                 buf->data,
                 buf->size,
                 CHANNEL_MESSAGE_MAX,

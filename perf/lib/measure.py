@@ -209,7 +209,7 @@ def read_page(port):
     worker steps alone. Empty when there is no page."""
     page = {}
     try:
-        text = get(port, "/metrics").decode()
+        text = get(port, "/metrics/all").decode()
     except OSError:
         return page
     for line in text.splitlines():

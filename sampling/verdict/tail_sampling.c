@@ -37,7 +37,7 @@ static int look_for_room(struct sampler *sampler, const struct sw_batch *batch)
         || sw_handoff_waiting_count(sampler->handoff) > WALKS_MAX) {
         return SW_E_FULL;
     }
-    if (sw_handoff_reserve(sampler->handoff) != SW_OK
+    if (sw_handoff_reserve(sampler->handoff, sampler->admitted_count + 1) != SW_OK
         || sw_trace_table_reserve(sampler->table, batch->bytes) != SW_OK) {
         return SW_E_NOMEM;
     }
@@ -53,15 +53,23 @@ static int tail_admit(struct sw_stage *stage, const struct sw_batch *batch, enum
     if (err != SW_OK && mode == SW_ADMIT_ALL) {
         sw_count(sampler->cells.refused, batch->items_count);
     }
+    sampler->admitted_count += err == SW_OK;
     return err;
 }
 
 // What was reserved serves the next batch.
-static void tail_retract(struct sw_stage *stage, const struct sw_batch *batch) {}
+static void tail_retract(struct sw_stage *stage, const struct sw_batch *batch)
+{
+    struct sampler *sampler = (struct sampler *)stage;
+    SW_ASSERT(sampler->admitted_count > 0);
+    sampler->admitted_count--;
+}
 
 static void tail_consume(struct sw_stage *stage, struct sw_batch *batch, struct sw_ticket *ticket)
 {
     struct sampler *sampler = (struct sampler *)stage;
+    SW_ASSERT(sampler->admitted_count > 0);
+    sampler->admitted_count--;
     if (batch->items_count == 0) {
         sw_batch_free(batch);
         sw_ticket_settle_err(ticket, SW_OK);

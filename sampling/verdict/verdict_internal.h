@@ -123,6 +123,7 @@ struct sampler {
     struct sw_handoff *handoff;
     struct sw_decision_cache sampled;
     struct sw_decision_cache not_sampled;
+    uint32_t admitted_count; // not handed over yet; above 1 where connectors join ways of one batch
     bool caches;
     bool joins; // the next stage batches: payload borders do not matter
     bool draining;

@@ -3,9 +3,11 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/event.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/otlp/client.h"
 #include "dataplane/pipeline/balance.h"
 #include "dataplane/pipeline/cells.h"
 #include "dataplane/pipeline/push.h"
+#include "storage/batch/combination_internal.h"
 
 // How soon a batch without room downstream is offered again.
 #define BLOCKED_RETRY_NS (5 * SW_NS_PER_MS)
@@ -19,14 +21,12 @@ enum trigger {
     TRIGGER_TIMEOUT,
 };
 
+/* What is batched together: all of this core, or what has the same client metadata. */
 struct batcher {
-    struct sw_stage stage;
-    struct sw_ledger *ledger;
-    struct sw_account *account;
-    uint64_t timeout_ns; // 0: no timer, every input is sent at once
-    uint32_t size;
-    uint32_t size_max;      // 0: none
-    struct sw_batch *first; // what is held, in order of arrival
+    struct batches *batches;
+    struct sw_combination combination; // its place in the table; unused without metadata_keys
+    struct sw_client *client;          // that goes on with a batch: the keys alone; NULL: none
+    struct sw_batch *first;            // what is held, in order of arrival
     struct sw_batch *last;
     uint64_t items_count;   // held here
     uint64_t timer_base_ns; // when the free-running timer was last restarted
@@ -37,16 +37,32 @@ struct batcher {
     bool sending; // ticket is not settled: the next stage works on a batch
     bool waiting; // no room downstream
     bool due;     // the timer came and what is held has not been sent yet
+};
+
+/* The processor on one core. */
+struct batches {
+    struct sw_stage stage;
+    struct sw_ledger *ledger;
+    struct sw_account *account;
+    uint64_t timeout_ns; // 0: no timer, every input is sent at once
+    uint32_t size;
+    uint32_t size_max; // 0: none
     bool draining;
+    struct batch_shared *shared;
+    struct batcher *single; // without metadata_keys
+    struct sw_combinations combinations;
     struct sw_cell *size_triggers;
     struct sw_cell *timeout_triggers;
     struct sw_cell *send_size;
     struct sw_cell *send_bytes;
     struct sw_cell *refused;
+    struct sw_cell *cardinality;
+    uint32_t counted; // combinations that this core was the first to have
 };
 
 struct batch_shared {
-    struct sw_cell *cardinality;
+    struct sw_combinations_limit limit;
+    struct sw_cell *cardinality; // the control thread's: the one combination without metadata_keys
 };
 
 // clang-format off
@@ -119,6 +135,9 @@ static const struct sw_event_kind sender_failed = {
 static void append(struct batcher *batcher, struct sw_batch *batch)
 {
     batch->next = NULL;
+    // What goes on comes from many.
+    sw_client_unref(batch->client);
+    batch->client = NULL;
     if (batcher->last != NULL) {
         batcher->last->next = batch;
     } else {
@@ -156,7 +175,7 @@ static struct sw_batch *unpinned(struct batcher *batcher, struct sw_batch *batch
     if (batch->bytes * PIN_SHARE >= sw_batch_pinned_bytes(batch)) {
         return batch;
     }
-    struct sw_batch *copy = sw_batch_detach(batch, batcher->account);
+    struct sw_batch *copy = sw_batch_detach(batch, batcher->batches->account);
     if (copy == NULL) {
         return batch;
     }
@@ -175,7 +194,7 @@ static int join_second(struct batcher *batcher, uint64_t room)
         next = err == SW_OK ? NULL : next;
     } else {
         struct sw_batch *cut = NULL;
-        err = sw_batch_split(next, (uint32_t)room, batcher->account, &cut);
+        err = sw_batch_split(next, (uint32_t)room, batcher->batches->account, &cut);
         if (err == SW_OK) {
             err = sw_batch_merge(into, cut);
         }
@@ -195,10 +214,10 @@ static int join_second(struct batcher *batcher, uint64_t room)
  * held, else all. After SW_E_NOMEM what is held is whole and in order. */
 static int form(struct batcher *batcher)
 {
-    uint64_t most = batcher->size_max > 0 ? batcher->size_max : UINT32_MAX;
+    uint64_t most = batcher->batches->size_max > 0 ? batcher->batches->size_max : UINT32_MAX;
     while (batcher->first->items_count < most && batcher->first->next != NULL) {
         uint64_t room = most - batcher->first->items_count;
-        if (batcher->first->next->items_count > room && batcher->size_max == 0) {
+        if (batcher->first->next->items_count > room && batcher->batches->size_max == 0) {
             break; // 2^32 items: no such request
         }
         int err = join_second(batcher, room);
@@ -211,7 +230,7 @@ static int form(struct batcher *batcher)
     }
     struct sw_batch *rest = take_first(batcher);
     struct sw_batch *cut = NULL;
-    int err = sw_batch_split(rest, (uint32_t)most, batcher->account, &cut);
+    int err = sw_batch_split(rest, (uint32_t)most, batcher->batches->account, &cut);
     put_first(batcher, rest);
     if (err == SW_OK) {
         put_first(batcher, cut);
@@ -224,7 +243,7 @@ static int form(struct batcher *batcher)
 static void sent(struct sw_ticket *ticket)
 {
     struct batcher *batcher = SW_CONTAINER_OF(ticket, struct batcher, ticket);
-    struct sw_core *core = batcher->stage.core;
+    struct sw_core *core = batcher->batches->stage.core;
     struct sw_outcome *outcome = &ticket->outcome;
     if (outcome->err != SW_OK) {
         // The Collector's word for it; the loss itself is in the exporters' books.
@@ -235,7 +254,14 @@ static void sent(struct sw_ticket *ticket)
             len = outcome->text->size;
         }
         sw_event_leave(
-            core->events, &sender_failed, batcher->stage.id, NULL, core->wall_ns, 0, text, len
+            core->events,
+            &sender_failed,
+            batcher->batches->stage.id,
+            NULL,
+            core->wall_ns,
+            0,
+            text,
+            len
         );
     }
     sw_outcome_fini(outcome);
@@ -250,48 +276,53 @@ static void sent(struct sw_ticket *ticket)
 static bool send_one(struct batcher *batcher, enum trigger trigger)
 {
     if (form(batcher) != SW_OK
-        || sw_stage_admit(batcher->stage.next, batcher->first, SW_ADMIT_ANY) != SW_OK) {
-        struct sw_core *core = batcher->stage.core;
+        || sw_stage_admit(batcher->batches->stage.next, batcher->first, SW_ADMIT_ANY) != SW_OK) {
+        struct sw_core *core = batcher->batches->stage.core;
         batcher->waiting = true;
         sw_timer_set(&core->timers, &batcher->retry, core->now_ns + BLOCKED_RETRY_NS);
         return false;
     }
     struct sw_batch *batch = take_first(batcher);
-    sw_count(trigger == TRIGGER_SIZE ? batcher->size_triggers : batcher->timeout_triggers, 1);
-    sw_measure(batcher->send_size, batch->items_count);
-    sw_measure(batcher->send_bytes, (double)batch->bytes);
-    if (batcher->ledger != NULL) {
-        batcher->ledger->flow[SW_FLOW_IN_BATCH] -= batch->items_count;
+    batch->client = sw_client_ref(batcher->client);
+    sw_count(
+        trigger == TRIGGER_SIZE ? batcher->batches->size_triggers
+                                : batcher->batches->timeout_triggers,
+        1
+    );
+    sw_measure(batcher->batches->send_size, batch->items_count);
+    sw_measure(batcher->batches->send_bytes, (double)batch->bytes);
+    if (batcher->batches->ledger != NULL) {
+        batcher->batches->ledger->flow[SW_FLOW_IN_BATCH] -= batch->items_count;
     }
     batcher->due = false;
     batcher->sending = true;
     sw_ticket_init(&batcher->ticket, sent);
-    sw_stage_consume(batcher->stage.next, batch, &batcher->ticket);
+    sw_stage_consume(batcher->batches->stage.next, batch, &batcher->ticket);
     return true;
 }
 
 static bool full(const struct batcher *batcher)
 {
     return batcher->items_count > 0
-           && (batcher->timeout_ns == 0 || batcher->items_count >= batcher->size);
+           && (batcher->batches->timeout_ns == 0 || batcher->items_count >= batcher->batches->size);
 }
 
 // The Collector's timer runs on without input; a batch is due at its next beat.
 static void arm(struct batcher *batcher)
 {
-    struct sw_core *core = batcher->stage.core;
-    if (batcher->timeout_ns == 0 || batcher->items_count == 0 || batcher->timer.armed) {
+    struct sw_core *core = batcher->batches->stage.core;
+    if (batcher->batches->timeout_ns == 0 || batcher->items_count == 0 || batcher->timer.armed) {
         return;
     }
-    uint64_t beats = (core->now_ns - batcher->timer_base_ns) / batcher->timeout_ns + 1;
-    uint64_t at_ns = batcher->timer_base_ns + beats * batcher->timeout_ns;
+    uint64_t beats = (core->now_ns - batcher->timer_base_ns) / batcher->batches->timeout_ns + 1;
+    uint64_t at_ns = batcher->timer_base_ns + beats * batcher->batches->timeout_ns;
     sw_timer_set(&core->timers, &batcher->timer, at_ns);
 }
 
 static void restart_timer(struct batcher *batcher)
 {
-    batcher->timer_base_ns = batcher->stage.core->now_ns;
-    sw_timer_cancel(&batcher->stage.core->timers, &batcher->timer);
+    batcher->timer_base_ns = batcher->batches->stage.core->now_ns;
+    sw_timer_cancel(&batcher->batches->stage.core->timers, &batcher->timer);
 }
 
 // Only the tail of what was just cut can be alone and small.
@@ -307,11 +338,11 @@ static void run(struct batcher *batcher)
 {
     unsigned sends = 0;
     while (batcher->items_count > 0 && !batcher->sending && !batcher->waiting) {
-        if (!full(batcher) && !batcher->due && !batcher->draining) {
+        if (!full(batcher) && !batcher->due && !batcher->batches->draining) {
             break;
         }
         if (sends == SENDS_PER_STEP) {
-            sw_core_task(batcher->stage.core, &batcher->task);
+            sw_core_task(batcher->batches->stage.core, &batcher->task);
             break;
         }
         if (!send_one(batcher, full(batcher) ? TRIGGER_SIZE : TRIGGER_TIMEOUT)) {
@@ -349,41 +380,137 @@ static void on_timer(struct sw_timer *timer, uint64_t now_ns)
     run(batcher);
 }
 
+/* ---- one batcher or many ---- */
+
+static void batcher_init(struct batcher *batcher, struct batches *batches)
+{
+    *batcher = (struct batcher){
+        .batches = batches,
+        .timer_base_ns = batches->stage.core->now_ns,
+        .task = {.run = on_task},
+    };
+    sw_timer_init(&batcher->timer, on_timer);
+    sw_timer_init(&batcher->retry, on_retry);
+}
+
+static void batcher_free(struct batcher *batcher)
+{
+    if (batcher == NULL) {
+        return;
+    }
+    struct sw_core *core = batcher->batches->stage.core;
+    sw_timer_cancel(&core->timers, &batcher->timer);
+    sw_timer_cancel(&core->timers, &batcher->retry);
+    sw_core_task_cancel(core, &batcher->task);
+    while (batcher->first != NULL) {
+        sw_batch_free(take_first(batcher));
+    }
+    sw_client_unref(batcher->client);
+    sw_combination_fini(&batcher->combination);
+    sw_free(batcher);
+}
+
+static int add_batcher(struct batches *batches, struct batcher **ret_batcher)
+{
+    struct batcher *batcher = sw_alloc(sizeof(*batcher));
+    if (batcher == NULL) {
+        return SW_E_NOMEM;
+    }
+    batcher_init(batcher, batches);
+    bool first = false;
+    int err = sw_combinations_add(
+        &batches->combinations,
+        &batches->shared->limit,
+        batches->account,
+        &batcher->combination,
+        &batcher->client,
+        &first
+    );
+    if (err != SW_OK) {
+        batcher_free(batcher);
+        return err;
+    }
+    batches->counted += first;
+    sw_count(batches->cardinality, first);
+    *ret_batcher = batcher;
+    return SW_OK;
+}
+
+// The batcher for a sender; a new one when there is none with its metadata.
+static int
+batcher_for(struct batches *batches, const struct sw_client *client, struct batcher **ret_batcher)
+{
+    if (batches->single != NULL) {
+        *ret_batcher = batches->single;
+        return SW_OK;
+    }
+    struct sw_combination *found;
+    int err = sw_combinations_find(&batches->combinations, client, &found);
+    if (err != SW_OK) {
+        return err;
+    }
+    if (found == NULL) {
+        return add_batcher(batches, ret_batcher);
+    }
+    *ret_batcher = SW_CONTAINER_OF(found, struct batcher, combination);
+    return SW_OK;
+}
+
+/* All batchers, one after the other; NULL: the first. */
+static struct batcher *next_batcher(struct batches *batches, struct batcher *batcher)
+{
+    if (batches->single != NULL) {
+        return batcher == NULL ? batches->single : NULL;
+    }
+    struct sw_combination *next =
+        batcher == NULL ? batches->combinations.first : batcher->combination.next;
+    return next != NULL ? SW_CONTAINER_OF(next, struct batcher, combination) : NULL;
+}
+
 /* ---- the stage ---- */
 
-static int batcher_admit(struct sw_stage *stage, const struct sw_batch *batch, enum sw_admit mode)
+static int batches_admit(struct sw_stage *stage, const struct sw_batch *batch, enum sw_admit mode)
 {
-    struct batcher *batcher = (struct batcher *)stage;
+    struct batches *batches = (struct batches *)stage;
+    struct batcher *batcher;
+    int err = batcher_for(batches, batch->client, &batcher);
+    if (err != SW_OK) {
+        return err;
+    }
     // A full batch that cannot leave is all that is kept; what comes in on top would only grow.
     if ((batcher->waiting || batcher->sending) && full(batcher)) {
         if (mode == SW_ADMIT_ALL) {
-            sw_count(batcher->refused, batch->items_count);
+            sw_count(batches->refused, batch->items_count);
         }
         return SW_E_FULL;
     }
     return SW_OK;
 }
 
-static void batcher_retract(struct sw_stage *stage, const struct sw_batch *batch)
+static void batches_retract(struct sw_stage *stage, const struct sw_batch *batch)
 {
     (void)stage;
     (void)batch;
 }
 
 static void
-batcher_consume(struct sw_stage *stage, struct sw_batch *batch, struct sw_ticket *ticket)
+batches_consume(struct sw_stage *stage, struct sw_batch *batch, struct sw_ticket *ticket)
 {
-    struct batcher *batcher = (struct batcher *)stage;
+    struct batches *batches = (struct batches *)stage;
+    struct batcher *batcher = NULL;
     if (batch->items_count == 0) {
         sw_batch_free(batch);
         sw_ticket_settle_err(ticket, SW_OK);
         return;
     }
-    if (batcher->ledger != NULL) {
-        batcher->ledger->flow[SW_FLOW_IN_BATCH] += batch->items_count;
+    // Made when the batch was admitted, so it is there.
+    int err = batcher_for(batches, batch->client, &batcher);
+    SW_ASSERT(err == SW_OK);
+    if (batches->ledger != NULL) {
+        batches->ledger->flow[SW_FLOW_IN_BATCH] += batch->items_count;
     }
     bool waits =
-        batcher->timeout_ns > 0 && batcher->items_count + batch->items_count < batcher->size;
+        batches->timeout_ns > 0 && batcher->items_count + batch->items_count < batches->size;
     append(batcher, waits ? unpinned(batcher, batch) : batch);
     sw_ticket_settle_err(ticket, SW_OK);
     run(batcher);
@@ -391,78 +518,91 @@ batcher_consume(struct sw_stage *stage, struct sw_batch *batch, struct sw_ticket
 
 static void give_up(struct batcher *batcher)
 {
+    struct batches *batches = batcher->batches;
     while (batcher->items_count > 0) {
         struct sw_batch *batch = take_first(batcher);
-        if (batcher->ledger != NULL) {
-            batcher->ledger->flow[SW_FLOW_IN_BATCH] -= batch->items_count;
+        if (batches->ledger != NULL) {
+            batches->ledger->flow[SW_FLOW_IN_BATCH] -= batch->items_count;
         }
-        batcher->stage.next->ops->drop(batcher->stage.next, batch, SW_E_SHUTDOWN);
+        batches->stage.next->ops->drop(batches->stage.next, batch, SW_E_SHUTDOWN);
         sw_batch_free(batch);
     }
 }
 
 // What the upstream leaves out never was in this pipeline's batch.
-static void batcher_drop(struct sw_stage *stage, const struct sw_batch *batch, int err)
+static void batches_drop(struct sw_stage *stage, const struct sw_batch *batch, int err)
 {
     sw_stage_pass_drop(stage, batch, err);
 }
 
-static int batcher_start(struct sw_stage *stage)
+static int batches_start(struct sw_stage *stage)
 {
-    struct batcher *batcher = (struct batcher *)stage;
-    batcher->timer_base_ns = stage->core->now_ns;
+    struct batches *batches = (struct batches *)stage;
+    if (batches->single != NULL) {
+        batches->single->timer_base_ns = stage->core->now_ns;
+    }
     return SW_OK;
 }
 
-static int batcher_drain(struct sw_stage *stage, uint64_t deadline_ns)
+static int batches_drain(struct sw_stage *stage, uint64_t deadline_ns)
 {
-    struct batcher *batcher = (struct batcher *)stage;
-    batcher->draining = true;
-    if (stage->core->now_ns >= deadline_ns) {
-        give_up(batcher);
-        return SW_OK;
+    struct batches *batches = (struct batches *)stage;
+    int state = SW_OK;
+    batches->draining = true;
+    for (struct batcher *batcher = next_batcher(batches, NULL); batcher != NULL;
+         batcher = next_batcher(batches, batcher)) {
+        if (stage->core->now_ns >= deadline_ns) {
+            give_up(batcher);
+            continue;
+        }
+        run(batcher);
+        if (batcher->items_count > 0 || batcher->sending) {
+            state = SW_E_AGAIN;
+        }
     }
-    run(batcher);
-    return batcher->items_count > 0 || batcher->sending ? SW_E_AGAIN : SW_OK;
+    return state;
 }
 
-static void batcher_free(struct sw_stage *stage)
+static void batches_free(struct sw_stage *stage)
 {
-    struct batcher *batcher = (struct batcher *)stage;
-    if (batcher == NULL) {
+    struct batches *batches = (struct batches *)stage;
+    if (batches == NULL) {
         return;
     }
-    sw_timer_cancel(&stage->core->timers, &batcher->timer);
-    sw_timer_cancel(&stage->core->timers, &batcher->retry);
-    sw_core_task_cancel(stage->core, &batcher->task);
-    while (batcher->first != NULL) {
-        sw_batch_free(take_first(batcher));
+    struct batcher *batcher = next_batcher(batches, NULL);
+    while (batcher != NULL) {
+        struct batcher *next = next_batcher(batches, batcher);
+        batcher_free(batcher);
+        batcher = next;
     }
-    sw_free(batcher);
+    sw_count(batches->cardinality, -(int64_t)batches->counted);
+    sw_combinations_fini(&batches->combinations);
+    sw_free(batches);
 }
 
-static const struct sw_stage_ops batcher_ops = {
-    .admit = batcher_admit,
-    .retract = batcher_retract,
-    .consume = batcher_consume,
-    .drop = batcher_drop,
-    .start = batcher_start,
-    .drain = batcher_drain,
-    .free = batcher_free,
+static const struct sw_stage_ops batches_ops = {
+    .admit = batches_admit,
+    .retract = batches_retract,
+    .consume = batches_consume,
+    .drop = batches_drop,
+    .start = batches_start,
+    .drain = batches_drain,
+    .free = batches_free,
 };
 
-static int make_cells(struct batcher *batcher, const struct sw_stage_env *env, unsigned core)
+static int make_cells(struct batches *batches, const struct sw_stage_env *env, unsigned core)
 {
     const struct sw_label labels[] = {{"processor", env->id}};
     const struct {
         const struct sw_metric_family *family;
         struct sw_cell **cell;
     } wanted[] = {
-        {&size_triggers_family, &batcher->size_triggers},
-        {&timeout_triggers_family, &batcher->timeout_triggers},
-        {&send_size_family, &batcher->send_size},
-        {&send_bytes_family, &batcher->send_bytes},
-        {&refused_family, &batcher->refused},
+        {&size_triggers_family, &batches->size_triggers},
+        {&timeout_triggers_family, &batches->timeout_triggers},
+        {&send_size_family, &batches->send_size},
+        {&send_bytes_family, &batches->send_bytes},
+        {&refused_family, &batches->refused},
+        {&cardinality_family, &batches->cardinality},
     };
     for (unsigned i = 0; i < SW_ARRAY_SIZE(wanted); i++) {
         int err = sw_cell_make(env->metrics, core, wanted[i].family, labels, 1, wanted[i].cell);
@@ -473,7 +613,7 @@ static int make_cells(struct batcher *batcher, const struct sw_stage_env *env, u
     return SW_OK;
 }
 
-static int batcher_create(
+static int batches_create(
     const struct sw_stage_env *env,
     const void *conf_ptr,
     void *shared,
@@ -482,47 +622,68 @@ static int batcher_create(
     struct sw_stage **ret_stage
 )
 {
-    (void)shared;
     const struct sw_batch_conf *conf = conf_ptr;
-    struct batcher *batcher = sw_zalloc(sizeof(*batcher));
-    if (batcher == NULL) {
+    struct batches *batches = sw_zalloc(sizeof(*batches));
+    if (batches == NULL) {
         return SW_E_NOMEM;
     }
-    batcher->stage =
-        (struct sw_stage){.ops = &batcher_ops, .core = core, .next = next, .id = env->id};
-    batcher->account = env->account;
+    batches->stage =
+        (struct sw_stage){.ops = &batches_ops, .core = core, .next = next, .id = env->id};
+    batches->account = env->account;
+    batches->shared = shared;
     // Without a size there is no timer either (v0.159 shard.startLoop).
-    batcher->timeout_ns = conf->send_batch_size > 0 ? (uint64_t)conf->timeout_ns : 0;
-    batcher->size = conf->send_batch_size;
-    batcher->size_max = conf->send_batch_max_size;
-    batcher->timer_base_ns = core->now_ns;
-    sw_timer_init(&batcher->timer, on_timer);
-    sw_timer_init(&batcher->retry, on_retry);
-    batcher->task.run = on_task;
+    batches->timeout_ns = conf->send_batch_size > 0 ? (uint64_t)conf->timeout_ns : 0;
+    batches->size = conf->send_batch_size;
+    batches->size_max = conf->send_batch_max_size;
     if (env->balance != NULL) {
-        batcher->ledger = sw_balance_ledger(env->balance, core->index);
+        batches->ledger = sw_balance_ledger(env->balance, core->index);
     }
-    int err = make_cells(batcher, env, core->index);
+    int err = make_cells(batches, env, core->index);
+    if (err == SW_OK && conf->metadata_keys.count > 0) {
+        sw_count(batches->cardinality, 0);
+        err = sw_combinations_init(&batches->combinations, &conf->metadata_keys);
+    } else if (err == SW_OK) {
+        batches->single = sw_alloc(sizeof(*batches->single));
+        err = batches->single != NULL ? SW_OK : SW_E_NOMEM;
+        if (err == SW_OK) {
+            batcher_init(batches->single, batches);
+        }
+    }
     if (err != SW_OK) {
-        sw_free(batcher);
+        batches_free(&batches->stage);
         return err;
     }
-    *ret_stage = &batcher->stage;
+    *ret_stage = &batches->stage;
     return SW_OK;
 }
 
-// One combination per instance as long as there are no metadata_keys, however many cores.
-static int shared_new(const struct sw_stage_env *env, const void *conf, void **ret_shared)
+static void shared_free(void *shared_ptr)
 {
-    (void)conf;
+    struct batch_shared *shared = shared_ptr;
+    if (shared == NULL) {
+        return;
+    }
+    sw_count(shared->cardinality, -1);
+    sw_combinations_limit_fini(&shared->limit);
+    sw_free(shared);
+}
+
+static int shared_new(const struct sw_stage_env *env, const void *conf_ptr, void **ret_shared)
+{
+    const struct sw_batch_conf *conf = conf_ptr;
     const struct sw_label labels[] = {{"processor", env->id}};
     struct batch_shared *shared = sw_zalloc(sizeof(*shared));
     if (shared == NULL) {
         return SW_E_NOMEM;
     }
-    int err = sw_cell_make(
-        env->metrics, env->cores_count, &cardinality_family, labels, 1, &shared->cardinality
-    );
+    bool keyed = conf->metadata_keys.count > 0;
+    // Without metadata_keys there is one combination, however many cores.
+    int err =
+        keyed
+            ? sw_combinations_limit_init(&shared->limit, conf->metadata_cardinality_limit)
+            : sw_cell_make(
+                env->metrics, env->cores_count, &cardinality_family, labels, 1, &shared->cardinality
+            );
     if (err != SW_OK) {
         sw_free(shared);
         return err;
@@ -532,17 +693,8 @@ static int shared_new(const struct sw_stage_env *env, const void *conf, void **r
     return SW_OK;
 }
 
-static void shared_free(void *shared_ptr)
-{
-    struct batch_shared *shared = shared_ptr;
-    if (shared != NULL) {
-        sw_count(shared->cardinality, -1);
-    }
-    sw_free(shared);
-}
-
 const struct sw_stage_class sw_batch_class = {
     .shared_new = shared_new,
     .shared_free = shared_free,
-    .create = batcher_create,
+    .create = batches_create,
 };

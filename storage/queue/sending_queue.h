@@ -2,10 +2,14 @@
  * exporter/exporterhelper). The first stage of an exporter; with the queue off the same constructor
  * gives a stage that calls the exporter synchronously, so that the sender gets the backend's answer.
  *
- * The capacity is one pool of the process, taken singly from an atomic counter; a request counts
- * until it is finished, so requests under way or waiting for a repetition still occupy the queue.
+ * The capacity is one pool of the process, in units of the sizer; a request counts until it is
+ * finished, so requests under way or waiting for a repetition still occupy the queue.
  * num_consumers is dealt over the cores, at least one each. Each core's queue is first in, first
  * out; the end of calls is in any order.
+ *
+ * batch: each core joins what waits until min_size or flush_timeout and cuts at max_size
+ * (queue_batch.c). A request is finished when its last part is; with wait_for_result its sender hears
+ * then, of the first failure.
  *
  * block_on_overflow: nothing blocks here. A request that finds no room is taken in, and its sender's
  * ticket stays open until there is room, which is what a blocked caller sees. The bytes stay
@@ -34,7 +38,7 @@ SW_CHECKED int sw_queue_pool_new(
 /** All stages are freed. NULL is legal. */
 void sw_queue_pool_free(struct sw_queue_pool *pool);
 
-/** Requests that count against queue_size now, over the whole process. Any thread. */
+/** What counts against queue_size now, in units of the sizer, over the whole process. Any thread. */
 int64_t sw_queue_pool_used(struct sw_queue_pool *pool);
 
 /** The stage of one core. Control thread.

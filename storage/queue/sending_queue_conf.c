@@ -75,12 +75,12 @@ const struct sw_field sw_sending_queue_fields[] = {
     SW_BOOL("block_on_overflow", struct sw_sending_queue_conf, block_on_overflow, "false",
             "wait for room instead of refusing"),
     SW_BOOL("wait_for_result", struct sw_sending_queue_conf, wait_for_result, "false",
-            "the sender waits for the export's result", .support = SW_NOT_YET),
+            "the sender waits for the export's result"),
     SW_ID("storage", struct sw_sending_queue_conf, storage,
           "storage extension that keeps the queue over restarts", .support = SW_NOT_YET,
           .flags = SW_FIELD_OMIT),
     SW_OPTIONAL("batch", struct sw_sending_queue_conf, batch, batch_fields,
-                "joins requests of the queue", .support = SW_NOT_YET, .check = batch_check),
+                "joins requests of the queue", .check = batch_check),
     SW_FIELD_END,
 };
 // clang-format on
@@ -99,15 +99,6 @@ void sw_sending_queue_check(void *section, struct sw_check *check)
             check,
             "wait_for_result",
             "`wait_for_result` is not supported with a persistent queue configured with `storage`"
-        );
-    }
-    if (conf->sizer != SW_SIZER_REQUESTS && !conf->batch.enabled) {
-        sw_complain(
-            check,
-            SW_COMPLAINT_AT_START,
-            "sizer",
-            "\"%s\" is not supported yet, use requests",
-            sizer_words[conf->sizer]
         );
     }
     if (!conf->batch.enabled) {

@@ -26,7 +26,7 @@ import yaml  # noqa: E402
 from sut import otlp  # noqa: E402
 from sut.program import NotReady, Program  # noqa: E402
 
-KINDS = ["config", "receiver", "exporter", "sampling"]
+KINDS = ["config", "receiver", "exporter", "sampling", "telemetry"]
 
 
 class World:
@@ -35,8 +35,8 @@ class World:
     def __init__(self, binary, environment):
         self.binary, self.environment = binary, environment
 
-    def start(self, config, arguments=(), environment=None):
-        return Program(self.binary, config, arguments=arguments,
+    def start(self, config, arguments=(), environment=None, own_page=False):
+        return Program(self.binary, config, arguments=arguments, own_page=own_page,
                        environment={**self.environment, **(environment or {})})
 
     def input(self, name):

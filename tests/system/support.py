@@ -28,9 +28,9 @@ class Gateway:
     def __init__(self, program, grpc, http=None, page=None):
         self.program, self.grpc, self.http, self.page = program, grpc, http, page
 
-    def metrics(self):
-        """The metrics page as {name{labels}: value}."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.page}/metrics", timeout=5) as answer:
+    def metrics(self, path="/metrics"):
+        """The metrics page as {name{labels}: value}; spanweir's own families are at /metrics/all."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.page}{path}", timeout=5) as answer:
             lines = answer.read().decode().splitlines()
         return {name: float(value) for name, _, value in (
             line.rpartition(" ") for line in lines if line and not line.startswith("#"))}

@@ -146,7 +146,7 @@ def test_events_and_status_survive(path):
 def test_the_books_balance_after_all_that(path):
     agent, gateway, _ = path
     for part in (agent, gateway):
-        errors = {k: v for k, v in part.metrics().items() if k.startswith("spanweir_balance_error")}
+        errors = {k: v for k, v in part.metrics("/metrics/all").items() if k.startswith("spanweir_balance_error")}
         assert errors and not any(errors.values()), errors
 
 

@@ -176,3 +176,35 @@ def test_repeated_lines_are_thinned_out(start):
             assert sender.send(support.request([support.span(1, number)]))[0] != 0
     assert front.program.stop() == 0
     assert front.program.log().count("Exporting failed. Rejecting data.") == 10
+
+
+@pytest.mark.ours
+def test_own_families_stand_beside_the_collectors_on_a_page_of_their_own(start):
+    backend = start.backend(GrpcBackend)
+    front = start.simple({"otlp_grpc": support.otlp_to(backend)})
+    send(front, backend)
+    plain, whole = (set(front.metrics(path)) for path in ("/metrics", "/metrics/all"))
+    assert not any(name.startswith("spanweir_") for name in plain)
+    assert plain <= whole and any(name.startswith("spanweir_balance_items") for name in whole)
+
+
+@pytest.mark.ours
+def test_zpages_show_what_runs(start):
+    grpc, number, health = support.free_ports(3)
+    tree = {
+        "receivers": {"otlp": {"protocols": {"grpc": {"endpoint": f"127.0.0.1:{grpc}"}}}},
+        "exporters": {"nop": None},
+        "extensions": {"zpages": {"endpoint": f"127.0.0.1:{number}"}, "pprof": None,
+                       "health_check/own": {"endpoint": f"127.0.0.1:{health}"}},
+        "service": {"extensions": ["zpages", "pprof", "health_check/own"],
+                    "pipelines": {"traces/in": {"receivers": ["otlp"], "exporters": ["nop"]}}},
+    }
+    program = start.program(tree, health=health).wait_ready()
+    status, kind, text = fetch(f"http://127.0.0.1:{number}/debug/pipelinez")
+    assert (status, kind) == (200, "text/html; charset=utf-8")
+    assert "<td>traces/in</td><td>traces</td><td>otlp</td><td></td><td>nop</td>" in text
+    _, _, text = fetch(f"http://127.0.0.1:{number}/debug/extensionz")
+    assert [e for e in ("zpages", "pprof", "health_check/own") if f"<td>{e}</td>" in text] == \
+        ["zpages", "pprof", "health_check/own"]
+    assert fetch(f"http://127.0.0.1:{number}/debug/nothing")[0] == 404
+    assert "extensions::pprof: has no effect here" in program.log()

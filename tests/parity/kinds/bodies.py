@@ -1,9 +1,7 @@
 """Request bodies as case files describe them."""
 import base64
-import gzip
-import zlib
 
-from sut import otlp
+from sut import codings, otlp
 
 START = 1_760_000_000_000_000_000
 TRACE = "5b8efff798038103d269b633813fc60c"
@@ -37,13 +35,24 @@ def _big(size):
     return otlp.from_json({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).SerializeToString()
 
 
-def _many(spec):
-    """`items: N` small spans."""
+def _many(spec, signal):
+    """`items: N` small spans, data points of one sum, or log records."""
     name, first = spec.get("name", "item"), spec.get("from", 0)
     resource = {"attributes": [{"key": "service.name", "value": {"stringValue": spec.get("service", "s")}}]}
-    spans = [{"traceId": f"{i + 1:032x}", "spanId": f"{i + 1:016x}", "name": f"{name} {i}"}
-             for i in range(first, first + spec["items"])]
-    return _spans(spans, resource, {"name": "g"})
+    numbers = range(first, first + spec["items"])
+    if signal == "traces":
+        return _spans([{"traceId": f"{i + 1:032x}", "spanId": f"{i + 1:016x}", "name": f"{name} {i}"}
+                       for i in numbers], resource, {"name": "g"})
+    if signal == "logs":
+        records = [{"timeUnixNano": str(i + 1), "body": {"stringValue": f"{name} {i}"}} for i in numbers]
+        tree = {"resourceLogs": [{"resource": resource, "scopeLogs": [
+            {"scope": {"name": "g"}, "logRecords": records}]}]}
+    else:
+        points = [{"timeUnixNano": str(i + 1), "asInt": str(i)} for i in numbers]
+        tree = {"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"scope": {"name": "g"}, "metrics": [
+            {"name": name, "description": "d", "unit": "1",
+             "sum": {"aggregationTemporality": 2, "isMonotonic": True, "dataPoints": points}}]}]}]}
+    return otlp.from_json(tree, otlp.REQUESTS[signal]).SerializeToString()
 
 
 def build(spec, signal="traces"):
@@ -58,7 +67,7 @@ def build(spec, signal="traces"):
     elif "otlp" in spec:
         data = otlp.from_json(spec["otlp"]).SerializeToString()
     elif "items" in spec:
-        data = _many(spec)
+        data = _many(spec, signal)
     elif "big" in spec:
         data = _big(spec["big"])
     elif "hex" in spec:
@@ -69,13 +78,8 @@ def build(spec, signal="traces"):
         raise ValueError(f"this runner makes no body of {sorted(unknown)}")
     else:
         data = spec.get("text", "").encode()
-    coding = spec.get("encode", "")
-    if coding == "gzip":
-        data = gzip.compress(data)
-    elif coding == "deflate":
-        data = zlib.compress(data)
-    elif coding:
-        raise ValueError(f"this runner does not speak {coding}")
+    if "encode" in spec:
+        data = codings.pack(spec["encode"], data)
     if "cut" in spec:
         data = data[:-spec["cut"]]
     return data + bytes.fromhex(spec.get("append", ""))

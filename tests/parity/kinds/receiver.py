@@ -4,7 +4,6 @@ Each group is one process: otlp receiver, an exporter without queue and retry, a
 answers as the case says.
 """
 import base64
-import gzip
 import json
 import struct
 import time
@@ -12,7 +11,7 @@ import time
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
-from sut import clients, otlp
+from sut import clients, codings, otlp
 from sut.backends import FrameBackend, HttpBackend
 from sut.ports import free_ports
 from sut.program import fill, merge
@@ -168,7 +167,8 @@ def _grpc(case, names, backend):
     if "grpc-status-details-bin" in final:
         out["details"] = _details(final["grpc-status-details-bin"])
     if call.data:
-        message = gzip.decompress(call.data[5:]) if call.data[0] else call.data[5:]
+        coding = call.headers.get("grpc-encoding", "") if call.data[0] else ""
+        message = codings.unpack(coding, call.data[5:], framed=True)
         out["response"] = otlp.to_json(otlp.Response.FromString(message))
     return out
 

@@ -46,11 +46,10 @@ static void test_gateway_starts_with_what_it_says(void **state)
     assert_true(exporter->sending_queue.enabled);
 }
 
-static void test_agent_starts_and_only_the_older_name_is_warned_of(void **state)
+static void test_agent_starts_without_a_warning(void **state)
 {
     load_example("deploy/examples/agent.yaml");
-    assert_int_equal(world.errors.count, 1);
-    assert_non_null(world_finding("\"otlp\" is an older name of \"otlp_grpc\""));
+    assert_int_equal(world.errors.count, 0);
     const struct sw_conf_component *receiver = sw_conf_find(world.conf, SW_RECEIVER, "otlp");
     const struct sw_otlp_receiver_conf *conf = receiver->conf;
     assert_true(conf->protocols.grpc.enabled);
@@ -61,7 +60,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_gateway_starts_with_what_it_says, teardown),
-        cmocka_unit_test_teardown(test_agent_starts_and_only_the_older_name_is_warned_of, teardown),
+        cmocka_unit_test_teardown(test_agent_starts_without_a_warning, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,7 +39,8 @@ static void test_wrong_gates_are_refused(void **state)
         const char *gates;
         const char *words;
     } cases[] = {
-        {"no.such.gate", "no such feature gate \"no.such.gate\""},
+        {"no.such.gate", "no such feature gate \"no.such.gate\" (see `featuregate`)"},
+        {"pdata.useProtoPoling", "did you mean \"pdata.useProtoPooling\"?"},
         {"pdata.useProtoPooling,", "no such feature gate \"\""},
         {"", "no such feature gate \"\""},
         {"-otelcol.printInitialConfig", "is stable, can not be disabled"},
@@ -74,12 +75,30 @@ static void test_gate_that_changes_behaviour_is_refused_at_start(void **state)
     assert_int_equal(world.err, 0);
 }
 
+static void test_gates_are_listed_as_they_are_set(void **state)
+{
+    struct sw_conf_gate_view gate;
+    const char *last = "";
+    size_t count = 0;
+    bool seen = false;
+    load_with("pdata.useProtoPooling");
+    for (; sw_conf_gate_at(world.conf, count, &gate); count++) {
+        seen |= strcmp(gate.id, "pdata.useProtoPooling") == 0 && gate.on;
+        assert_true(gate.id[0] != '\0' && gate.stage[0] != '\0' && gate.help[0] != '\0');
+        last = gate.id;
+    }
+    assert_true(seen);
+    assert_true(count > 20);
+    assert_string_equal(last, "telemetry.newPipelineTelemetry");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_gates_are_switched_by_sign, setup, teardown),
         cmocka_unit_test_setup_teardown(test_wrong_gates_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stable_gate_is_only_noticed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_gates_are_listed_as_they_are_set, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_gate_that_changes_behaviour_is_refused_at_start, setup, teardown
         ),

@@ -93,6 +93,61 @@ static void test_whole_configurations_are_judged(void **state)
     }
 }
 
+static void test_near_misses_get_a_hint(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *words;
+    } cases[] = {
+        {ENDS "service: {pipelines: {traces: {receivers: [sorce], exporters: [sink, shown]}}}\n",
+         "references receiver \"sorce\" which is not configured, did you mean \"source\"?"},
+        {ENDS "service: {pipelines: {traces: {receivers: [source], processors: [sink], exporters: "
+              "[sink, shown]}}}\n",
+         "references processor \"sink\" which is not configured (it stands in section exporters)"},
+        {ENDS "extensions: {health: }\nservice: {extensions: [healht], pipelines: {traces: "
+              "{receivers: [source], exporters: [sink, shown]}}}\n",
+         "references extension \"healht\" which is not configured, did you mean \"health\"?"},
+        {ENDS "service: {pipelines: {trace: {receivers: [source], exporters: [sink]}}}\n",
+         "unknown pipeline signal: \"trace\", did you mean \"traces\"?"},
+        {"receivers: {sourc: }\nexporters: {sink: }\n"
+         "service: {pipelines: {traces: {receivers: [sourc], exporters: [sink]}}}\n",
+         "unknown type: \"sourc\" for id: \"sourc\" (valid values: [source]), did you mean "
+         "\"source\"?"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        world_open();
+        world_load_text(cases[i].text);
+        assert_int_equal(world.err, SW_E_INVALID);
+        if (world_finding(cases[i].words) == NULL) {
+            fail_msg("no \"%s\" in \"%s\"", cases[i].words, world_finding_at(0));
+        }
+        world_close();
+    }
+}
+
+static void test_connector_of_unknown_type_is_told_once(void **state)
+{
+    world_load_text(ENDS "connectors: {brigde: }\nservice: {pipelines: {traces: {receivers: "
+                         "[source], exporters: [sink, shown, brigde]}}}\n");
+    assert_int_equal(world.err, SW_E_INVALID);
+    assert_int_equal(world.errors.count, 1);
+}
+
+static void test_place_of_a_key_is_found(void **state)
+{
+    world_load_text("receivers: {source: }\nexporters: {sink: }\nprocessors:\n  probe:\n"
+                    "    section:\n      count: 3\n"
+                    "service: {pipelines: {traces: {receivers: [source], processors: [probe], "
+                    "exporters: [sink]}}}\n");
+    assert_int_equal(world.err, 0);
+    const struct sw_conf_component *probe = sw_conf_find(world.conf, SW_PROCESSOR, "probe");
+    assert_int_equal(sw_conf_place(world.conf, probe, "").line, 4);
+    assert_int_equal(sw_conf_place(world.conf, probe, "section").line, 5);
+    assert_int_equal(sw_conf_place(world.conf, probe, "section::count").line, 6);
+    assert_int_equal(sw_conf_place(world.conf, probe, "section::name").line, 5);
+    assert_int_equal(sw_conf_place(world.conf, probe, "nothing").line, 4);
+}
+
 static void test_same_exporter_or_extension_twice_counts_once(void **state)
 {
     world_load_text(ENDS "extensions: {health: }\n"
@@ -172,6 +227,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_configurations_are_judged),
+        cmocka_unit_test(test_near_misses_get_a_hint),
+        cmocka_unit_test_setup_teardown(
+            test_connector_of_unknown_type_is_told_once, setup, teardown
+        ),
+        cmocka_unit_test_setup_teardown(test_place_of_a_key_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_same_exporter_or_extension_twice_counts_once, setup, teardown
         ),

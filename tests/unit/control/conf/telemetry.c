@@ -115,6 +115,8 @@ static void test_what_the_collector_refuses_is_refused(void **state)
         {"metrics: {level: detailed, views: {a: b}}", "must be a list"},
         {"resource: [1]", "service::telemetry::resource: must be a map"},
         {"resource: {a: [1]}", "the value of \"a\" must be a scalar or null"},
+        {"resource: {attributes: [{name: a}, {key: a}]}",
+         "service::telemetry::resource::attributes: item 1 is not {name, value}"},
         {"logs: {initial_fields: 5}", "must be a map"},
         {"metrics: {address: ':1', readers: [{pull: {exporter: {prometheus: }}}]}",
          "address and readers exclude each other"},

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -90,7 +91,7 @@ static struct sw_cell *cell(
 static void check_page(struct rig *rig, enum sw_page_escaping escaping, const char *expected)
 {
     struct sw_string text = {0};
-    sw_page_write(&rig->page, escaping, &text);
+    sw_page_write(&rig->page, SW_PAGE_COLLECTOR, escaping, &text);
     assert_false(text.failed);
     assert_string_equal(text.data, expected);
     sw_string_fini(&text);
@@ -172,6 +173,31 @@ static void test_suffix_mode_appends_units_and_total(void **state)
         "otelcol_process_uptime_seconds_total 2\n" END_OF_PAGE(INFO)
     );
     sw_metrics_free(rig.metrics);
+}
+
+static void test_either_flag_alone_asks_for_all_suffixes(void **state)
+{
+    (void)state;
+    for (int flags = 0; flags < 4; flags++) {
+        struct rig rig;
+        rig_open(&rig);
+        rig.reader.without_type_suffix = (flags & 1) != 0;
+        rig.reader.without_units = (flags & 2) != 0;
+        sw_cell_set_double(cell(&rig, 0, &uptime_family, NULL, 0), 1);
+        const char *name =
+            flags == 3 ? "otelcol_process_uptime" : "otelcol_process_uptime_seconds_total";
+        char expected[1024];
+        snprintf(
+            expected,
+            sizeof(expected),
+            "# HELP %s Uptime of the process [Alpha]\n# TYPE %s counter\n%s 1\n" END_OF_PAGE(INFO),
+            name,
+            name,
+            name
+        );
+        check_page(&rig, SW_ESCAPE_UNDERSCORES, expected);
+        sw_metrics_free(rig.metrics);
+    }
 }
 
 static void test_histogram_is_cumulative_over_all_cores(void **state)
@@ -342,12 +368,38 @@ static void test_only_the_metrics_path_is_served(void **state)
     sw_metrics_free(rig.metrics);
 }
 
+static const struct sw_metric_family own_family = {
+    .name = "spanweir_worker_time_seconds",
+    .help = "Time",
+    .unit = "s",
+    .type = SW_COUNTER,
+    .level = SW_LEVEL_BASIC,
+};
+
+static void test_own_families_are_on_the_page_of_all_only(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_open(&rig);
+    sw_cell_add(cell(&rig, 0, &own_family, NULL, 0), 1);
+    check_page(&rig, SW_ESCAPE_UNDERSCORES, END_OF_PAGE(INFO));
+    struct sw_admin_request request = {.method = "GET", .path = "/metrics/all", .accept = ""};
+    struct sw_admin_reply reply = {.status = 200};
+    sw_page_handle(&rig.page, &request, &reply);
+    assert_int_equal(reply.status, 200);
+    assert_non_null(strstr(reply.body.data, "\nspanweir_worker_time_seconds 1\n"));
+    assert_non_null(strstr(reply.body.data, "target_info"));
+    sw_string_fini(&reply.body);
+    sw_metrics_free(rig.metrics);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_recorded_shows_the_target_only),
         cmocka_unit_test(test_bare_names_types_help_and_escapes),
         cmocka_unit_test(test_suffix_mode_appends_units_and_total),
+        cmocka_unit_test(test_either_flag_alone_asks_for_all_suffixes),
         cmocka_unit_test(test_histogram_is_cumulative_over_all_cores),
         cmocka_unit_test(test_level_hides_families_above_it),
         cmocka_unit_test(test_names_with_dots_are_written_as_negotiated),
@@ -355,6 +407,7 @@ int main(void)
         cmocka_unit_test(test_observed_value_that_is_not_there_is_left_out),
         cmocka_unit_test(test_scraper_negotiates_the_escaping),
         cmocka_unit_test(test_only_the_metrics_path_is_served),
+        cmocka_unit_test(test_own_families_are_on_the_page_of_all_only),
     };
     return cmocka_run_group_tests_name("page", tests, NULL, NULL);
 }

@@ -60,11 +60,42 @@ static void test_configured_attributes_change_add_and_remove(void **state)
     sw_resource_free(NULL);
 }
 
+static void test_declarative_attributes_do_the_same(void **state)
+{
+    (void)state;
+    struct sw_value_entry gateway[] = {
+        {"name", {.kind = SW_VALUE_STRING, .string = "service.name"}},
+        {"value", {.kind = SW_VALUE_STRING, .string = "gw"}},
+    };
+    struct sw_value_entry zone[] = {
+        {"name", {.kind = SW_VALUE_STRING, .string = "zone"}},
+        {"value", {.kind = SW_VALUE_INT, .integer = 7}},
+    };
+    struct sw_value items[] = {
+        {.kind = SW_VALUE_MAP, .list = {gateway, 2}},
+        {.kind = SW_VALUE_MAP, .list = {zone, 2}},
+    };
+    struct sw_value_entry entries[] = {
+        {"attributes", {.kind = SW_VALUE_LIST, .list = {items, 2}}},
+        {"schema_url", {.kind = SW_VALUE_STRING, .string = "https://example.com"}},
+    };
+    struct sw_value map = {.kind = SW_VALUE_MAP, .list = {entries, 2}};
+    struct sw_resource *resource = NULL;
+    assert_int_equal(sw_resource_new(&map, "spanweir", "0.1.0", &resource), 0);
+    assert_int_equal(resource->labels_count, 4);
+    assert_string_equal(resource->labels[1].name, "service.name");
+    assert_string_equal(resource->labels[1].value, "gw");
+    assert_string_equal(resource->labels[3].name, "zone");
+    assert_string_equal(resource->labels[3].value, "7");
+    sw_resource_free(resource);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults_name_the_service_and_a_random_instance),
         cmocka_unit_test(test_configured_attributes_change_add_and_remove),
+        cmocka_unit_test(test_declarative_attributes_do_the_same),
     };
     return cmocka_run_group_tests_name("resource", tests, NULL, NULL);
 }

@@ -73,6 +73,9 @@ static void listen_in_memory(struct bed *bed, uint64_t seed)
     }
 }
 
+static const char *const codings[] =
+    {"", "gzip", "zstd", "zlib", "snappy", "deflate", "lz4", "x-snappy-framed"};
+
 void bed_init_conf(
     struct bed *bed,
     enum bed_kind kind,
@@ -93,7 +96,11 @@ void bed_init_conf(
     bed->keeper.keep_last = true;
     bed->conf.protocols.grpc.enabled = true;
     bed->conf.protocols.http.enabled = true;
+    bed->conf.protocols.http.server.endpoint = "localhost:4318";
+    bed->conf.protocols.http.server.keep_alives_enabled = true;
     bed->conf.protocols.http.traces_url_path = "/v1/traces";
+    bed->conf.protocols.http.server.compression_algorithms =
+        (struct sw_list){(void *)codings, SW_ARRAY_SIZE(codings)};
     struct sw_otlp_receiver_env env = {
         .id = "otlp",
         .conf = &bed->conf,
@@ -217,15 +224,13 @@ static bool next_piece(void *ctx, struct sw_piece *ret_piece)
     return true;
 }
 
-struct sw_buf *bed_gzip(const struct sw_buf *buf)
+struct sw_buf *bed_pack(enum sw_coding coding, const struct sw_buf *buf)
 {
     struct sw_codec *codec;
     struct sw_buf *out = NULL;
     uint32_t size = buf->size;
     assert_int_equal(sw_codec_new(&codec), SW_OK);
-    assert_int_equal(
-        sw_codec_pack(codec, SW_CODING_GZIP, 0, next_piece, &buf, size, NULL, &out), SW_OK
-    );
+    assert_int_equal(sw_codec_pack(codec, coding, 0, next_piece, &buf, size, NULL, &out), SW_OK);
     sw_codec_free(codec);
     return out;
 }

@@ -4,6 +4,7 @@
 #define TESTS_RECEIVE_BED_H
 
 #include "dataplane/l4_stream/stream.h"
+#include "dataplane/l7_http/codec.h"
 #include "dataplane/l7_http/grpc.h"
 #include "dataplane/l7_http/http2.h"
 #include "dataplane/receive/otlp_receiver.h"
@@ -71,8 +72,8 @@ int64_t bed_count(struct bed *bed, const char *name, const char *label, const ch
 
 /** A request of so many small spans, counted from `from`. */
 struct sw_buf *bed_request(uint32_t from, uint32_t spans);
-/** That body as one gzip member. */
-struct sw_buf *bed_gzip(const struct sw_buf *buf);
+/** That body, packed. */
+struct sw_buf *bed_pack(enum sw_coding coding, const struct sw_buf *buf);
 
 /** What the keeper got last is this request, byte for byte. */
 void bed_assert_kept(struct bed *bed, const struct sw_buf *body);

@@ -37,6 +37,12 @@ static void export_arrives(struct bed *bed, struct bed_client *client)
     assert_int_equal(bed_count(bed, "otelcol_receiver_refused_spans", "transport", "grpc"), 0);
     assert_int_equal(bed_count(bed, "otelcol_receiver_failed_spans", "transport", "grpc"), 0);
     assert_int_equal(bed_count(bed, "otelcol_receiver_accepted_spans", "transport", "http"), -1);
+    assert_int_equal(
+        bed_count(bed, "rpc.server.call.duration", "rpc.response.status_code", "OK"), 1
+    );
+    assert_int_equal(
+        bed_count(bed, "rpc.server.call.duration", "rpc.response.status_code", "UNKNOWN"), -1
+    );
     sw_buf_unref(body);
 }
 
@@ -88,7 +94,7 @@ static void test_gzip_is_opened_and_answered_in_gzip(void **state)
     bed_init(&bed, BED_MEMORY);
     struct bed_client *client = bed_connect_grpc(&bed);
     struct sw_buf *body = bed_request(0, 9);
-    struct sw_buf *packed = bed_gzip(body);
+    struct sw_buf *packed = bed_pack(SW_CODING_GZIP, body);
     struct bed_rpc rpc;
     bed_call(client, &rpc, bed_frame(1, packed), &gzip, 1);
     bed_until(&bed, rpc.closed);
@@ -104,6 +110,71 @@ static void test_gzip_is_opened_and_answered_in_gzip(void **state)
     assert_int_equal(bed.keeper.kept_count, 2);
     sw_buf_unref(body);
     sw_buf_unref(packed);
+    bed_fini(&bed);
+}
+
+static void each_coding(const char *name, enum sw_coding coding, uint32_t reply_bytes)
+{
+    struct bed_header header = {"grpc-encoding", name};
+    struct bed bed;
+    struct bed_rpc rpc;
+    bed_init(&bed, BED_MEMORY);
+    struct bed_client *client = bed_connect_grpc(&bed);
+    struct sw_buf *body = bed_request(0, 9);
+    struct sw_buf *packed = bed_pack(coding, body);
+    bed_call(client, &rpc, bed_frame(1, packed), &header, 1);
+    bed_until(&bed, rpc.closed);
+    assert_string_equal(rpc.status, "0");
+    assert_string_equal(rpc.encoding, name);
+    bed_assert_kept(&bed, body);
+    assert_int_equal(rpc.data_len, 5 + reply_bytes);
+    assert_int_equal(rpc.data[0], 1);
+    struct sw_codec *codec;
+    struct sw_buf *plain = NULL;
+    const char *why = "";
+    assert_int_equal(sw_codec_new(&codec), 0);
+    int err = sw_codec_open(
+        codec, coding, (const uint8_t *)rpc.data + 5, reply_bytes, 64, NULL, &plain, &why, NULL
+    );
+    assert_string_equal(why, "");
+    assert_int_equal(err, 0);
+    assert_int_equal(plain->size, 2);
+    assert_memory_equal(plain->data, "\x0a\0", 2);
+    sw_buf_unref(plain);
+    sw_codec_free(codec);
+    sw_buf_unref(body);
+    sw_buf_unref(packed);
+    bed_fini(&bed);
+}
+
+static void test_each_coding_is_opened_and_answered_in_kind(void **state)
+{
+    each_coding("gzip", SW_CODING_GZIP, 22);
+    each_coding("zstd", SW_CODING_ZSTD, 11);
+    each_coding("snappy", SW_CODING_SNAPPY_FRAMED, 20);
+}
+
+static void test_bad_zstd_and_snappy_blocks_are_refused(void **state)
+{
+    static const struct bed_header zstd = {"grpc-encoding", "zstd"};
+    static const struct bed_header snappy = {"grpc-encoding", "snappy"};
+    struct bed bed;
+    struct bed_rpc rpc;
+    bed_init(&bed, BED_MEMORY);
+    struct bed_client *client = bed_connect_grpc(&bed);
+    struct sw_buf *body = bed_request(0, 9);
+    struct sw_buf *block = bed_pack(SW_CODING_SNAPPY, body);
+    bed_call(client, &rpc, bed_frame(1, body), &zstd, 1);
+    bed_until(&bed, rpc.closed);
+    bed_assert_failed(
+        &rpc, "13", "grpc: failed to read decompressed data: invalid input: magic number mismatch"
+    );
+    bed_call(client, &rpc, bed_frame(1, block), &snappy, 1);
+    bed_until(&bed, rpc.closed);
+    bed_assert_failed(&rpc, "13", "grpc: failed to read decompressed data: snappy: corrupt input");
+    assert_int_equal(bed.keeper.kept_count, 0);
+    sw_buf_unref(body);
+    sw_buf_unref(block);
     bed_fini(&bed);
 }
 
@@ -311,7 +382,7 @@ static void test_bad_gzip_is_refused(void **state)
     bed_assert_failed(&rpc, "13", "grpc: failed to decompress the message: gzip: invalid header");
     assert_string_equal(rpc.encoding, "");
     struct sw_buf *large = bed_request(0, 60000);
-    struct sw_buf *packed = bed_gzip(large);
+    struct sw_buf *packed = bed_pack(SW_CODING_GZIP, large);
     assert_true(packed->size < 1000000);
     bed_call(client, &rpc, bed_frame(1, packed), &gzip, 1);
     bed_until(&bed, rpc.closed);
@@ -440,6 +511,8 @@ int main(void)
         cmocka_unit_test(test_message_larger_than_the_windows_arrives),
         cmocka_unit_test(test_calls_share_a_connection),
         cmocka_unit_test(test_gzip_is_opened_and_answered_in_gzip),
+        cmocka_unit_test(test_each_coding_is_opened_and_answered_in_kind),
+        cmocka_unit_test(test_bad_zstd_and_snappy_blocks_are_refused),
         cmocka_unit_test(test_request_without_spans_is_fine_and_leaves_no_trace),
         cmocka_unit_test(test_bad_head_is_refused_in_the_words_of_grpc_go),
         cmocka_unit_test(test_first_fault_in_grpc_go_order_is_told),

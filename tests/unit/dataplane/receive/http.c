@@ -61,6 +61,12 @@ static void post_arrives(struct bed *bed, struct bed_client *client)
     bed_assert_kept(bed, body);
     assert_int_equal(bed_count(bed, "otelcol_receiver_accepted_spans", "transport", "http"), 40);
     assert_int_equal(bed_count(bed, "otelcol_receiver_refused_spans", "transport", "http"), 0);
+    assert_int_equal(
+        bed_count(bed, "http.server.request.duration", "http.response.status_code", "200"), 1
+    );
+    assert_int_equal(
+        bed_count(bed, "http.server.request.body.size", "http.route", "/v1/traces"), 1
+    );
     assert_goes_on(bed, client);
     sw_buf_unref(body);
 }
@@ -157,7 +163,7 @@ static void chunked(struct bed *bed, struct bed_client *client)
     bed_until(bed, bed_responses_count(client) == 1);
     bed_assert_response_text(client, PB_200, SUCCESS);
     bed_assert_kept(bed, body);
-    struct sw_buf *packed = bed_gzip(body);
+    struct sw_buf *packed = bed_pack(SW_CODING_GZIP, body);
     send_chunked(client, packed, "Content-Encoding: gzip\r\n", "0\r\n\r\n");
     bed_until(bed, bed_responses_count(client) == 1);
     bed_assert_response_text(client, PB_200, SUCCESS);
@@ -172,6 +178,43 @@ static void test_chunked_bodies_arrive(void **state)
     each_kind(chunked);
 }
 
+static void post_packed(
+    struct bed_client *client,
+    const char *name,
+    enum sw_coding coding,
+    const struct sw_buf *body
+)
+{
+    char header[64];
+    struct sw_buf *packed = bed_pack(coding, body);
+    snprintf(header, sizeof(header), "Content-Encoding: %s\r\n", name);
+    bed_post(client, header, packed);
+    sw_buf_unref(packed);
+}
+
+static void each_coding(struct bed *bed, struct bed_client *client)
+{
+    struct sw_buf *body = bed_request(0, 40);
+    for (enum sw_coding coding = SW_CODING_GZIP; coding < SW_CODINGS_COUNT; coding++) {
+        post_packed(client, sw_coding_name(coding), coding, body);
+        bed_until(bed, bed_responses_count(client) == 1);
+        bed_assert_response_text(client, PB_200, SUCCESS);
+        bed_assert_kept(bed, body);
+    }
+    // As old Collectors call it.
+    post_packed(client, "snappy", SW_CODING_SNAPPY_FRAMED, body);
+    bed_until(bed, bed_responses_count(client) == 1);
+    bed_assert_response_text(client, PB_200, SUCCESS);
+    bed_assert_kept(bed, body);
+    assert_int_equal(bed->keeper.kept_count, SW_CODINGS_COUNT);
+    sw_buf_unref(body);
+}
+
+static void test_each_coding_is_opened(void **state)
+{
+    each_kind(each_coding);
+}
+
 #define STATUS_400(length)                                                                         \
     "HTTP/1.1 400 Bad Request\r\nContent-Type: application/x-protobuf\r\nContent-Length: " length  \
     "\r\n\r\n"
@@ -181,7 +224,7 @@ static void too_large(struct bed *bed, struct bed_client *client)
     static const char text[] = "\x08\x03\x12\x1chttp: request body too large";
     struct sw_buf *large = bed_request(0, 200);
     assert_true(large->size > 4096);
-    struct sw_buf *packed = bed_gzip(large);
+    struct sw_buf *packed = bed_pack(SW_CODING_GZIP, large);
     bed_post(client, "", large);
     send_chunked(client, large, "", "0\r\n\r\n");
     bed_post(client, "Content-Encoding: gzip\r\n", packed);
@@ -228,7 +271,7 @@ static void malformed(struct bed *bed, struct bed_client *client)
 {
     struct sw_buf *bad = sw_buf_copy(NULL, "\xff", 1);
     struct sw_buf *good = bed_request(0, 3);
-    struct sw_buf *packed = bed_gzip(good);
+    struct sw_buf *packed = bed_pack(SW_CODING_GZIP, good);
     bed_post(client, "", bad);
     bed_post(client, "Content-Encoding: gzip\r\n", bad);
     packed->size -= 5;
@@ -281,7 +324,6 @@ struct head_case {
 static const struct head_case head_cases[] = {
     {"POST /v1/traces", "", PLAIN_415, TEXT_415},
     {"POST /v1/traces", "Content-Type: text/plain\r\n", PLAIN_415, TEXT_415},
-    {"POST /v1/traces", "Content-Type: application/json\r\n", PLAIN_415, TEXT_415}, // not yet
     {"POST /v1/traces", "Content-Type: application/x-protobuf; x\r\n", PLAIN_415, TEXT_415},
     {"POST /v1/traces", "Content-Type: application/protobuf\r\n", PLAIN_415, TEXT_415},
     {"GET /v1/traces", PB_TYPE, PLAIN_405, TEXT_405},
@@ -590,6 +632,98 @@ static void test_codes_become_http_statuses(void **state)
     once(codes);
 }
 
+// The answer is 400 and that text.
+static void assert_refused(struct bed *bed, struct bed_client *client, const char *text)
+{
+    char head[160];
+    char body[128];
+    size_t len = strlen(text);
+    snprintf(head, sizeof(head), STATUS_400("%zu"), len + 4);
+    snprintf(body, sizeof(body), "\x08\x03\x12%c%s", (int)len, text);
+    bed_until(bed, bed_responses_count(client) == 1);
+    bed_assert_response(client, head, body, len + 4);
+}
+
+static void bad_codings(struct bed *bed, struct bed_client *client)
+{
+    struct sw_buf *large = bed_request(0, 200);
+    assert_true(large->size > 4096);
+    for (enum sw_coding coding = SW_CODING_GZIP; coding < SW_CODINGS_COUNT; coding++) {
+        post_packed(client, sw_coding_name(coding), coding, large);
+        assert_refused(
+            bed,
+            client,
+            coding == SW_CODING_SNAPPY ? "snappy: decoded size exceeds max request body size"
+                                       : "http: request body too large"
+        );
+    }
+    struct sw_buf *bad = sw_buf_copy(NULL, "\x0a\x02\x12\0 no coding", 14);
+    bed_post(client, "Content-Encoding: zstd\r\n", bad);
+    assert_refused(bed, client, "invalid input: magic number mismatch");
+    bed_post(client, "Content-Encoding: snappy\r\n", bad);
+    assert_refused(bed, client, "snappy: corrupt input");
+    bed_post(client, "Content-Encoding: x-snappy-framed\r\n", bad);
+    assert_refused(bed, client, "snappy: corrupt input");
+    bed_post(client, "Content-Encoding: deflate\r\n", bad);
+    assert_refused(bed, client, "zlib: invalid header");
+    bed_post(client, "Content-Encoding: lz4\r\n", bad);
+    assert_refused(bed, client, "lz4: bad magic number");
+    assert_int_equal(bed->keeper.kept_count, 0);
+    assert_goes_on(bed, client);
+    sw_buf_unref(large);
+    sw_buf_unref(bad);
+}
+
+static void test_bad_bodies_of_each_coding_are_refused(void **state)
+{
+    each_kind(bad_codings);
+}
+
+static void only_zstd(struct sw_otlp_receiver_env *env, struct sw_otlp_receiver_conf *conf)
+{
+    static const char *const names[] = {"zstd", "brotli"};
+    conf->protocols.http.server.compression_algorithms = (struct sw_list){(void *)names, 2};
+}
+
+static void test_codings_that_are_not_listed_are_refused(void **state)
+{
+    struct bed bed;
+    bed_init_conf(&bed, BED_MEMORY, 1, only_zstd);
+    struct bed_client *client = bed_connect_http(&bed);
+    struct sw_buf *body = bed_request(0, 3);
+    post_packed(client, "zstd", SW_CODING_ZSTD, body);
+    bed_until(&bed, bed_responses_count(client) == 1);
+    bed_assert_response_text(client, PB_200, SUCCESS);
+    post_packed(client, "gzip", SW_CODING_GZIP, body);
+    assert_refused(&bed, client, "unsupported Content-Encoding: gzip");
+    bed_post(client, "Content-Encoding: brotli\r\n", body);
+    assert_refused(&bed, client, "unsupported Content-Encoding: brotli");
+    bed_post(client, "", body); // neither is none
+    assert_refused(&bed, client, "unsupported Content-Encoding: ");
+    sw_buf_unref(body);
+    bed_fini(&bed);
+}
+
+static void no_codings(struct sw_otlp_receiver_env *env, struct sw_otlp_receiver_conf *conf)
+{
+    conf->protocols.http.server.compression_algorithms = (struct sw_list){NULL, 0};
+}
+
+static void test_without_any_coding_bodies_are_taken_as_they_come(void **state)
+{
+    struct bed bed;
+    bed_init_conf(&bed, BED_MEMORY, 1, no_codings);
+    struct bed_client *client = bed_connect_http(&bed);
+    struct sw_buf *body = bed_request(0, 3);
+    bed_post(client, "", body);
+    bed_post(client, "Content-Encoding: gzip\r\n", body);
+    bed_until(&bed, bed_responses_count(client) == 2);
+    bed_assert_response_text(client, PB_200, SUCCESS);
+    bed_assert_response_text(client, PB_200, SUCCESS);
+    sw_buf_unref(body);
+    bed_fini(&bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -597,6 +731,10 @@ int main(void)
         cmocka_unit_test(test_pipelined_requests_are_answered_in_order),
         cmocka_unit_test(test_pipelined_requests_wait_for_their_tickets),
         cmocka_unit_test(test_chunked_bodies_arrive),
+        cmocka_unit_test(test_each_coding_is_opened),
+        cmocka_unit_test(test_bad_bodies_of_each_coding_are_refused),
+        cmocka_unit_test(test_codings_that_are_not_listed_are_refused),
+        cmocka_unit_test(test_without_any_coding_bodies_are_taken_as_they_come),
         cmocka_unit_test(test_body_that_is_too_large_is_refused_and_read_to_its_end),
         cmocka_unit_test(test_body_that_is_much_too_large_ends_the_connection),
         cmocka_unit_test(test_body_that_cannot_be_read_is_refused),

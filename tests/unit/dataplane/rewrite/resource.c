@@ -263,7 +263,7 @@ struct rig {
 
 static struct rig rig;
 
-static void rig_open(struct sw_resource_action_conf *actions, size_t count)
+static void rig_open(struct sw_action_conf *actions, size_t count)
 {
     memset(&rig, 0, sizeof(rig));
     bench_core_init(&rig.core, &rig.account);
@@ -271,8 +271,17 @@ static void rig_open(struct sw_resource_action_conf *actions, size_t count)
     rig.keeper.keep_last = true;
     assert_int_equal(sw_metrics_new(1, &rig.metrics), 0);
     for (size_t i = 0; i < count; i++) {
-        struct sw_resource_action_conf *action = &actions[i];
-        action->from_attribute = action->from_attribute != NULL ? action->from_attribute : "";
+        struct sw_action_conf *action = &actions[i];
+        const char **texts[] = {
+            &action->key,
+            &action->from_attribute,
+            &action->from_context,
+            &action->pattern,
+            &action->converted_type,
+        };
+        for (size_t k = 0; k < SW_ARRAY_SIZE(texts); k++) {
+            *texts[k] = *texts[k] != NULL ? *texts[k] : "";
+        }
     }
     rig.conf.attributes = (struct sw_list){actions, count};
     rig.env = (struct sw_stage_env){
@@ -316,9 +325,9 @@ static const char *through(struct sw_batch *batch)
 
 static void test_insert_keeps_what_is_there(void **state)
 {
-    struct sw_resource_action_conf actions[] = {
-        {.key = "new", .action = SW_RESOURCE_INSERT, .value = STRING("v")},
-        {.key = "env", .action = SW_RESOURCE_INSERT, .value = STRING("other")},
+    struct sw_action_conf actions[] = {
+        {.key = "new", .action = SW_ACTION_INSERT, .value = STRING("v")},
+        {.key = "env", .action = SW_ACTION_INSERT, .value = STRING("other")},
     };
     rig_open(actions, 2);
     assert_string_equal(
@@ -330,9 +339,9 @@ static void test_insert_keeps_what_is_there(void **state)
 
 static void test_update_leaves_out_what_is_missing(void **state)
 {
-    struct sw_resource_action_conf actions[] = {
-        {.key = "env", .action = SW_RESOURCE_UPDATE, .value = STRING("dev")},
-        {.key = "absent", .action = SW_RESOURCE_UPDATE, .value = STRING("x")},
+    struct sw_action_conf actions[] = {
+        {.key = "env", .action = SW_ACTION_UPDATE, .value = STRING("dev")},
+        {.key = "absent", .action = SW_ACTION_UPDATE, .value = STRING("x")},
     };
     rig_open(actions, 2);
     assert_string_equal(
@@ -352,23 +361,23 @@ static void test_upsert_does_both_with_values_of_every_kind(void **state)
         {"k", STRING("v")},
         {"n", {.kind = SW_VALUE_LIST, .list = {items, 2}}},
     };
-    struct sw_resource_action_conf actions[] = {
+    struct sw_action_conf actions[] = {
         {.key = "env",
-         .action = SW_RESOURCE_UPSERT,
+         .action = SW_ACTION_UPSERT,
          .value = {.kind = SW_VALUE_DOUBLE, .number = 1.5}},
         {.key = "list",
-         .action = SW_RESOURCE_UPSERT,
+         .action = SW_ACTION_UPSERT,
          .value = {.kind = SW_VALUE_LIST, .list = {items, 3}}},
         {.key = "map",
-         .action = SW_RESOURCE_UPSERT,
+         .action = SW_ACTION_UPSERT,
          .value = {.kind = SW_VALUE_MAP, .list = {entries, 2}}},
         {.key = "no",
-         .action = SW_RESOURCE_UPSERT,
+         .action = SW_ACTION_UPSERT,
          .value = {.kind = SW_VALUE_BOOL, .boolean = false}},
         {.key = "minus",
-         .action = SW_RESOURCE_UPSERT,
+         .action = SW_ACTION_UPSERT,
          .value = {.kind = SW_VALUE_INT, .integer = -7}},
-        {.key = "s", .action = SW_RESOURCE_UPSERT, .value = STRING("")},
+        {.key = "s", .action = SW_ACTION_UPSERT, .value = STRING("")},
     };
     rig_open(actions, SW_ARRAY_SIZE(actions));
     assert_string_equal(
@@ -382,9 +391,9 @@ static void test_upsert_does_both_with_values_of_every_kind(void **state)
 
 static void test_delete_puts_the_last_one_in_the_gap(void **state)
 {
-    struct sw_resource_action_conf actions[] = {
-        {.key = "service.name", .action = SW_RESOURCE_DELETE},
-        {.key = "absent", .action = SW_RESOURCE_DELETE},
+    struct sw_action_conf actions[] = {
+        {.key = "service.name", .action = SW_ACTION_DELETE},
+        {.key = "absent", .action = SW_ACTION_DELETE},
     };
     rig_open(actions, 2);
     assert_string_equal(
@@ -395,16 +404,16 @@ static void test_delete_puts_the_last_one_in_the_gap(void **state)
 
 static void test_from_attribute_copies_or_falls_back_or_does_nothing(void **state)
 {
-    struct sw_resource_action_conf actions[] = {
-        {.key = "copy", .action = SW_RESOURCE_INSERT, .from_attribute = "num"},
-        {.key = "none", .action = SW_RESOURCE_INSERT, .from_attribute = "absent"},
-        {.key = "env", .action = SW_RESOURCE_UPSERT, .from_attribute = "copy"},
+    struct sw_action_conf actions[] = {
+        {.key = "copy", .action = SW_ACTION_INSERT, .from_attribute = "num"},
+        {.key = "none", .action = SW_ACTION_INSERT, .from_attribute = "absent"},
+        {.key = "env", .action = SW_ACTION_UPSERT, .from_attribute = "copy"},
         {.key = "d",
-         .action = SW_RESOURCE_UPSERT,
+         .action = SW_ACTION_UPSERT,
          .from_attribute = "absent",
          .default_value = STRING("dflt")},
         {.key = "e",
-         .action = SW_RESOURCE_UPSERT,
+         .action = SW_ACTION_UPSERT,
          .from_attribute = "d",
          .default_value = STRING("no")},
     };
@@ -418,11 +427,11 @@ static void test_from_attribute_copies_or_falls_back_or_does_nothing(void **stat
 
 static void test_actions_see_what_those_before_them_did(void **state)
 {
-    struct sw_resource_action_conf actions[] = {
-        {.key = "env", .action = SW_RESOURCE_DELETE},
-        {.key = "env", .action = SW_RESOURCE_INSERT, .value = STRING("again")},
-        {.key = "x", .action = SW_RESOURCE_INSERT, .from_attribute = "env"},
-        {.key = "x", .action = SW_RESOURCE_UPDATE, .value = STRING("last")},
+    struct sw_action_conf actions[] = {
+        {.key = "env", .action = SW_ACTION_DELETE},
+        {.key = "env", .action = SW_ACTION_INSERT, .value = STRING("again")},
+        {.key = "x", .action = SW_ACTION_INSERT, .from_attribute = "env"},
+        {.key = "x", .action = SW_ACTION_UPDATE, .value = STRING("last")},
     };
     rig_open(actions, SW_ARRAY_SIZE(actions));
     assert_string_equal(
@@ -436,9 +445,9 @@ static void test_actions_see_what_those_before_them_did(void **state)
 
 static void test_name_given_twice_the_first_one_counts(void **state)
 {
-    struct sw_resource_action_conf actions[] = {
-        {.key = "a", .action = SW_RESOURCE_UPDATE, .value = STRING("new")},
-        {.key = "b", .action = SW_RESOURCE_DELETE},
+    struct sw_action_conf actions[] = {
+        {.key = "a", .action = SW_ACTION_UPDATE, .value = STRING("new")},
+        {.key = "b", .action = SW_ACTION_DELETE},
     };
     struct out resource = out_new();
     put_string(&resource, "a", "1");
@@ -453,8 +462,8 @@ static void test_name_given_twice_the_first_one_counts(void **state)
 static void test_missing_resource_is_made(void **state)
 {
     static const char *const names[] = {"x"};
-    struct sw_resource_action_conf actions[] = {
-        {.key = "env", .action = SW_RESOURCE_INSERT, .value = STRING("m")},
+    struct sw_action_conf actions[] = {
+        {.key = "env", .action = SW_ACTION_INSERT, .value = STRING("m")},
     };
     struct out spans = out_new();
     struct out request = out_new();
@@ -469,8 +478,8 @@ static void test_missing_resource_is_made(void **state)
 static void test_resource_in_several_fields_becomes_one(void **state)
 {
     static const char *const names[] = {"x", "y"};
-    struct sw_resource_action_conf actions[] = {
-        {.key = "b", .action = SW_RESOURCE_UPDATE, .value = STRING("new")},
+    struct sw_action_conf actions[] = {
+        {.key = "b", .action = SW_ACTION_UPDATE, .value = STRING("new")},
     };
     struct out spans = out_new();
     struct out request = out_new();
@@ -492,8 +501,8 @@ static void test_resource_in_several_fields_becomes_one(void **state)
 static void test_unknown_fields_are_kept_at_every_level(void **state)
 {
     static const char *const names[] = {"x"};
-    struct sw_resource_action_conf actions[] = {
-        {.key = "env", .action = SW_RESOURCE_DELETE},
+    struct sw_action_conf actions[] = {
+        {.key = "env", .action = SW_ACTION_DELETE},
     };
     struct out spans = out_new();
     struct out request = out_new();
@@ -515,8 +524,8 @@ static void test_unknown_fields_are_kept_at_every_level(void **state)
 
 static void test_attribute_without_value_or_key_passes(void **state)
 {
-    struct sw_resource_action_conf actions[] = {
-        {.key = "copy", .action = SW_RESOURCE_UPSERT, .from_attribute = "bare"},
+    struct sw_action_conf actions[] = {
+        {.key = "copy", .action = SW_ACTION_UPSERT, .from_attribute = "bare"},
     };
     struct out resource = out_new();
     struct out bare = out_new();
@@ -552,8 +561,8 @@ static struct sw_batch *many(unsigned resources, unsigned kinds, struct sw_accou
 
 static void test_equal_resources_of_a_batch_are_made_once(void **state)
 {
-    struct sw_resource_action_conf actions[] = {
-        {.key = "env", .action = SW_RESOURCE_INSERT, .value = STRING("m")},
+    struct sw_action_conf actions[] = {
+        {.key = "env", .action = SW_ACTION_INSERT, .value = STRING("m")},
     };
     rig_open(actions, 1);
     (void)through(many(300, 3, &rig.account));
@@ -572,8 +581,8 @@ static void test_equal_resources_of_a_batch_are_made_once(void **state)
 
 static void test_different_resources_share_few_buffers(void **state)
 {
-    struct sw_resource_action_conf actions[] = {
-        {.key = "env", .action = SW_RESOURCE_INSERT, .value = STRING("m")},
+    struct sw_action_conf actions[] = {
+        {.key = "env", .action = SW_ACTION_INSERT, .value = STRING("m")},
     };
     rig_open(actions, 1);
     const char *text = through(many(500, 500, &rig.account));
@@ -593,8 +602,8 @@ static void test_different_resources_share_few_buffers(void **state)
 
 static void test_parts_that_were_built_or_cut_are_changed_in_place(void **state)
 {
-    struct sw_resource_action_conf actions[] = {
-        {.key = "env", .action = SW_RESOURCE_UPSERT, .value = STRING("m")},
+    struct sw_action_conf actions[] = {
+        {.key = "env", .action = SW_ACTION_UPSERT, .value = STRING("m")},
     };
     rig_open(actions, 1);
     for (uint32_t at = 1; at < 12; at++) {
@@ -627,8 +636,8 @@ static void test_parts_that_were_built_or_cut_are_changed_in_place(void **state)
 
 static void test_refusal_downstream_keeps_nothing_and_counts_as_the_collector(void **state)
 {
-    struct sw_resource_action_conf actions[] = {
-        {.key = "env", .action = SW_RESOURCE_DELETE},
+    struct sw_action_conf actions[] = {
+        {.key = "env", .action = SW_ACTION_DELETE},
     };
     rig_open(actions, 1);
     rig.keeper.refuse = SW_E_FULL;
@@ -653,8 +662,8 @@ static void test_refusal_downstream_keeps_nothing_and_counts_as_the_collector(vo
 
 static void test_branch_and_arrival_go_along(void **state)
 {
-    struct sw_resource_action_conf actions[] = {
-        {.key = "env", .action = SW_RESOURCE_DELETE},
+    struct sw_action_conf actions[] = {
+        {.key = "env", .action = SW_ACTION_DELETE},
     };
     struct sw_branch branch = {.exporter = "x"};
     rig_open(actions, 1);
@@ -669,8 +678,8 @@ static void test_branch_and_arrival_go_along(void **state)
 
 static void test_failing_allocation_refuses_and_leaves_the_batch_alone(void **state)
 {
-    struct sw_resource_action_conf actions[] = {
-        {.key = "env", .action = SW_RESOURCE_INSERT, .value = STRING("m")},
+    struct sw_action_conf actions[] = {
+        {.key = "env", .action = SW_ACTION_INSERT, .value = STRING("m")},
     };
     int err = SW_E_NOMEM;
     for (uint64_t nth = 1; err != SW_OK; nth++) {

@@ -125,7 +125,7 @@ static void put(unsigned core, struct sw_batch *batch, struct bench_ticket *tick
 {
     memset(ticket, 0, sizeof(*ticket));
     sw_ticket_init(&ticket->ticket, bench_ticket_settled);
-    assert_int_equal(sw_handoff_reserve(takers[core].handoff), 0);
+    assert_int_equal(sw_handoff_reserve(takers[core].handoff, 1), 0);
     sw_handoff_put(takers[core].handoff, batch, &ticket->ticket);
 }
 
@@ -230,7 +230,7 @@ static void test_without_memory_it_goes_on_later(void **state)
         sw_batch_free(first);
         memset(&ticket, 0, sizeof(ticket));
         sw_ticket_init(&ticket.ticket, bench_ticket_settled);
-        assert_int_equal(sw_handoff_reserve(takers[0].handoff), 0);
+        assert_int_equal(sw_handoff_reserve(takers[0].handoff, 1), 0);
         sw_mem_fail_at(nth, 1);
         sw_handoff_put(takers[0].handoff, rest, &ticket.ticket);
         settle();

@@ -52,7 +52,7 @@ static void rig_open(bool queued, bool retried)
         .queue = &rig.queue,
         .retry = &rig.retry,
         .timeout_ns = 5 * SW_NS_PER_S,
-        .labels = {{"server_address", "backend"}, {"server_port", "4317"}},
+        .labels = {{"server.address", "backend"}, {"server.port", "4317"}},
         .labels_count = 2,
     };
     assert_int_equal(sw_queue_pool_new(&rig.env, &rig.queue, &rig.pool), 0);
@@ -121,7 +121,7 @@ static void test_delivered_counts_and_moves_the_books(void **state)
     assert_int_equal(rig.branch.flow[SW_BRANCH_QUEUED], 0);
     assert_int_equal(rig.branch.flow[SW_BRANCH_DELIVERED], 7);
     assert_int_equal(
-        bench_metric(rig.metrics, "otelcol_exporter_sent_spans", "server_address", "backend"), 7
+        bench_metric(rig.metrics, "otelcol_exporter_sent_spans", "server.address", "backend"), 7
     );
     assert_int_equal(
         bench_metric(rig.metrics, "otelcol_exporter_in_flight_requests", "data_type", "traces"), 0

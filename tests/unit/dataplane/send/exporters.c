@@ -117,8 +117,8 @@ static void test_grpc_exporter_introduces_itself_as_a_collector_does(void **stat
     assert_memory_equal(agent, "spanweir/", 9);
     assert_non_null(strstr(agent, ") grpc-go/"));
     const char *sent = "otelcol_exporter_sent_spans";
-    assert_int_equal(bench_metric(metrics, sent, "server_address", "10.0.0.1"), 3);
-    assert_int_equal(bench_metric(metrics, sent, "server_port", "4317"), 3);
+    assert_int_equal(bench_metric(metrics, sent, "server.address", "10.0.0.1"), 3);
+    assert_int_equal(bench_metric(metrics, sent, "server.port", "4317"), 3);
     sw_metrics_free(metrics);
     site_fini(&site);
 }
@@ -146,9 +146,6 @@ static void test_grpc_exporter_over_kernel_sockets_with_a_queue(void **state)
 static void test_grpc_exporter_refuses_what_it_cannot_do_by_name(void **state)
 {
     struct sw_otlp_exporter_conf conf = grpc_conf("10.0.0.1:4317");
-    conf.client.compression = SW_COMPRESSION_OTHER;
-    refused(&sw_otlp_exporter_class, &conf, "compression: only gzip and none are supported yet");
-    conf = grpc_conf("10.0.0.1:4317");
     conf.client.balancer_name = "weighted";
     refused(
         &sw_otlp_exporter_class,
@@ -168,8 +165,8 @@ static void test_http_exporter_posts_to_the_signals_path(void **state)
     through(&sw_otlphttp_exporter_class, &conf);
     assert_memory_equal(last_head, "POST /base/v1/traces HTTP/1.1\r\nHost: 10.0.0.1:4317\r\n", 52);
     const char *sent = "otelcol_exporter_sent_spans";
-    assert_int_equal(bench_metric(metrics, sent, "url_path", "/base/v1/traces"), 3);
-    assert_int_equal(bench_metric(metrics, sent, "server_port", "4317"), 3);
+    assert_int_equal(bench_metric(metrics, sent, "url.path", "/base/v1/traces"), 3);
+    assert_int_equal(bench_metric(metrics, sent, "server.port", "4317"), 3);
     sw_metrics_free(metrics);
     site_fini(&site);
 }
@@ -192,18 +189,162 @@ static void test_http_exporter_takes_the_signals_own_url(void **state)
     site_fini(&site);
 }
 
+static void http_names(int compression, const char *name)
+{
+    struct sw_otlphttp_exporter_conf conf = http_conf("http://10.0.0.1:4317");
+    char header[64];
+    conf.client.compression = compression;
+    site_init(&site, SITE_MEMORY);
+    site.http1 = true;
+    site.on_post = on_post;
+    site_listen(&site, 1);
+    env_init("otlphttp");
+    through(&sw_otlphttp_exporter_class, &conf);
+    snprintf(header, sizeof(header), "Content-Encoding: %s\r\n", name);
+    assert_non_null(strstr(last_head, header));
+    sw_metrics_free(metrics);
+    site_fini(&site);
+}
+
+static void test_http_exporter_names_the_compression_as_it_is_configured(void **state)
+{
+    http_names(SW_COMPRESSION_GZIP, "gzip");
+    http_names(SW_COMPRESSION_SNAPPY, "snappy");
+    http_names(SW_COMPRESSION_ZSTD, "zstd");
+    http_names(SW_COMPRESSION_ZLIB, "zlib");
+    http_names(SW_COMPRESSION_DEFLATE, "deflate");
+    http_names(SW_COMPRESSION_SNAPPY_FRAMED, "x-snappy-framed");
+    http_names(SW_COMPRESSION_LZ4, "lz4");
+}
+
+static void grpc_names(int compression, const char *name)
+{
+    struct sw_otlp_exporter_conf conf = grpc_conf("10.0.0.1:4317");
+    conf.client.compression = compression;
+    site_init(&site, SITE_MEMORY);
+    site_listen(&site, 1);
+    env_init("otlp");
+    through(&sw_otlp_exporter_class, &conf);
+    const char *encoding = site_header(&site.requests[0], "grpc-encoding");
+    assert_string_equal(encoding != NULL ? encoding : "", name);
+    sw_metrics_free(metrics);
+    site_fini(&site);
+}
+
+static void test_grpc_exporter_names_the_compression_as_it_is_configured(void **state)
+{
+    grpc_names(SW_COMPRESSION_NONE, "");
+    grpc_names(SW_COMPRESSION_GZIP, "gzip");
+    grpc_names(SW_COMPRESSION_SNAPPY, "snappy");
+    grpc_names(SW_COMPRESSION_ZSTD, "zstd");
+}
+
 static void test_http_exporter_refuses_what_it_cannot_do_by_name(void **state)
 {
     struct sw_otlphttp_exporter_conf conf = http_conf("https://10.0.0.1:4317");
     refused(&sw_otlphttp_exporter_class, &conf, "endpoint: https:// is not supported yet");
     conf = http_conf("http://10.0.0.1:4317");
-    conf.encoding = SW_OTLP_JSON;
-    refused(&sw_otlphttp_exporter_class, &conf, "encoding: only proto is supported yet");
-    conf = http_conf("http://10.0.0.1:4317");
-    conf.client.compression = SW_COMPRESSION_OTHER;
+    conf.client.proxy_url = "socks5://10.0.0.9:1080";
     refused(
-        &sw_otlphttp_exporter_class, &conf, "compression: only gzip and none are supported yet"
+        &sw_otlphttp_exporter_class, &conf, "proxy_url: only proxies with http:// are supported"
     );
+}
+
+/* ---- JSON ---- */
+
+static char last_body[4096];
+
+static void on_json(struct server *server, const char *head, const char *body, size_t size)
+{
+    snprintf(last_body, sizeof(last_body), "%.*s", (int)size, body);
+    on_post(server, head, body, size);
+}
+
+static void test_http_exporter_writes_json(void **state)
+{
+    struct sw_otlphttp_exporter_conf conf = http_conf("http://10.0.0.1:4317");
+    conf.encoding = SW_OTLP_JSON;
+    site_init(&site, SITE_MEMORY);
+    site.http1 = true;
+    site.on_post = on_json;
+    site_listen(&site, 1);
+    env_init("otlphttp");
+    through(&sw_otlphttp_exporter_class, &conf);
+    assert_non_null(strstr(last_head, "Content-Type: application/json\r\n"));
+    assert_memory_equal(last_body, "{\"resourceSpans\":[", 18);
+    assert_int_equal(last_body[strlen(last_body) - 1], '}');
+    sw_metrics_free(metrics);
+    site_fini(&site);
+}
+
+static void test_json_is_packed_like_protobuf(void **state)
+{
+    struct sw_otlphttp_exporter_conf conf = http_conf("http://10.0.0.1:4317");
+    conf.encoding = SW_OTLP_JSON;
+    conf.client.compression = SW_COMPRESSION_GZIP;
+    site_init(&site, SITE_MEMORY);
+    site.http1 = true;
+    site.on_post = on_json;
+    site_listen(&site, 1);
+    env_init("otlphttp");
+    through(&sw_otlphttp_exporter_class, &conf);
+    assert_non_null(strstr(last_head, "Content-Encoding: gzip\r\n"));
+    assert_memory_equal(last_body, "\x1f\x8b", 2);
+    sw_metrics_free(metrics);
+    site_fini(&site);
+}
+
+/* ---- proxies ---- */
+
+static const char *environment(const char *name)
+{
+    static const char *const set[][2] = {
+        {"http_proxy", "http://me:p%40ss@10.0.0.1:4317"},
+        {"HTTPS_PROXY", "10.0.0.1:4317"},
+        {"NO_PROXY", "other.example, 10.0.0.3"},
+    };
+    for (size_t i = 0; i < SW_ARRAY_SIZE(set); i++) {
+        if (strcmp(set[i][0], name) == 0) {
+            return set[i][1];
+        }
+    }
+    return NULL;
+}
+
+static void test_http_exporter_asks_the_proxy_for_the_whole_url(void **state)
+{
+    struct sw_otlphttp_exporter_conf conf = http_conf("http://backend.example:8080/x");
+    site_init(&site, SITE_MEMORY);
+    site.http1 = true;
+    site.on_post = on_post;
+    site_listen(&site, 1);
+    env_init("otlphttp");
+    env.environment = environment;
+    through(&sw_otlphttp_exporter_class, &conf);
+    static const char expected[] = "POST http://backend.example:8080/x/v1/traces HTTP/1.1\r\n"
+                                   "Host: backend.example:8080\r\n";
+    assert_memory_equal(last_head, expected, sizeof(expected) - 1);
+    assert_non_null(strstr(last_head, "Proxy-Authorization: Basic bWU6cEBzcw==\r\n"));
+    const char *sent = "otelcol_exporter_sent_spans";
+    assert_int_equal(bench_metric(metrics, sent, "server.address", "backend.example"), 3);
+    sw_metrics_free(metrics);
+    site_fini(&site);
+}
+
+static void test_grpc_exporter_does_not_go_around_a_proxy(void **state)
+{
+    struct sw_otlp_exporter_conf conf = grpc_conf("10.0.0.2:4317");
+    void *shared = NULL;
+    site_init(&site, SITE_MEMORY);
+    env_init("otlp");
+    env.environment = environment;
+    assert_int_equal(sw_otlp_exporter_class.shared_new(&env, &conf, &shared), SW_E_UNSUPPORTED);
+    assert_memory_equal(why, "HTTPS_PROXY: ", 13);
+    conf = grpc_conf("10.0.0.3:4317"); // NO_PROXY
+    assert_int_equal(sw_otlp_exporter_class.shared_new(&env, &conf, &shared), 0);
+    sw_otlp_exporter_class.shared_free(shared);
+    sw_metrics_free(metrics);
+    site_fini(&site);
 }
 
 int main(void)
@@ -214,7 +355,13 @@ int main(void)
         cmocka_unit_test(test_grpc_exporter_refuses_what_it_cannot_do_by_name),
         cmocka_unit_test(test_http_exporter_posts_to_the_signals_path),
         cmocka_unit_test(test_http_exporter_takes_the_signals_own_url),
+        cmocka_unit_test(test_http_exporter_names_the_compression_as_it_is_configured),
+        cmocka_unit_test(test_grpc_exporter_names_the_compression_as_it_is_configured),
         cmocka_unit_test(test_http_exporter_refuses_what_it_cannot_do_by_name),
+        cmocka_unit_test(test_http_exporter_writes_json),
+        cmocka_unit_test(test_json_is_packed_like_protobuf),
+        cmocka_unit_test(test_http_exporter_asks_the_proxy_for_the_whole_url),
+        cmocka_unit_test(test_grpc_exporter_does_not_go_around_a_proxy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,39 +134,43 @@ static void test_post_arrives_whole_over_every_kind_of_stream(void **state)
     post_arrives(SITE_KERNEL);
 }
 
-static void test_gzip_is_named_and_opens_to_the_same(void **state)
+static void each_coding(enum sw_coding coding, int level)
 {
     struct site_call call;
     struct sw_codec *codec = NULL;
     struct sw_buf *plain = NULL;
-    const char *why = NULL;
+    const char *why = "";
+    char header[64];
     begin(SITE_MEMORY);
-    conf.gzip = true;
+    conf.coding = coding;
+    conf.level = level;
     open_pool();
     one_post(&call, script);
     assert_int_equal(call.outcome.err, 0);
-    assert_non_null(strstr(last_head, "\r\nContent-Encoding: gzip\r\n"));
+    snprintf(header, sizeof(header), "\r\nContent-Encoding: %s\r\n", sw_coding_name(coding));
+    assert_non_null(strstr(last_head, header));
     assert_int_equal(sw_codec_new(&codec), 0);
-    assert_int_equal(
-        sw_codec_open(
-            codec,
-            SW_CODING_GZIP,
-            last_body->data,
-            last_body->size,
-            1 << 20,
-            NULL,
-            &plain,
-            &why,
-            NULL
-        ),
-        0
+    int err = sw_codec_open(
+        codec, coding, last_body->data, last_body->size, 1 << 20, NULL, &plain, &why, NULL
     );
+    assert_string_equal(why, "");
+    assert_int_equal(err, 0);
     sw_buf_unref(last_body);
     last_body = plain;
     assert_true(same_body(call.call.batch));
     sw_codec_free(codec);
     site_call_fini(&call);
     finish();
+}
+
+static void test_each_coding_is_named_and_opens_to_the_same(void **state)
+{
+    for (enum sw_coding coding = SW_CODING_GZIP; coding < SW_CODINGS_COUNT; coding++) {
+        each_coding(coding, 0);
+    }
+    each_coding(SW_CODING_GZIP, 9);
+    each_coding(SW_CODING_ZLIB, -2);
+    each_coding(SW_CODING_ZSTD, 7);
 }
 
 /* ---- connections ---- */
@@ -410,6 +414,22 @@ static void test_body_of_success_is_read_when_it_is_protobuf(void **state)
     assert_string_equal(call.text, "Permanent error: error parsing protobuf response");
     site_call_fini(&call);
     one_post(
+        &call,
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+        "40\r\n\r\n{\"partialSuccess\":{\"rejectedSpans\":\"4\"}}"
+    );
+    assert_int_equal(call.outcome.err, 0);
+    assert_true(sw_events_take(site.cores[0].events, &event));
+    assert_string_equal(event.kind->message, "Partial success response");
+    assert_int_equal(event.items, 4);
+    site_call_fini(&call);
+    one_post(
+        &call, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1\r\n\r\nx"
+    );
+    assert_true(call.outcome.permanent);
+    assert_string_equal(call.text, "Permanent error: error parsing json response");
+    site_call_fini(&call);
+    one_post(
         &call, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\n\xff\xff"
     );
     assert_int_equal(call.outcome.err, 0);
@@ -479,7 +499,7 @@ static void test_cancel_ends_a_call_wherever_it_is(void **state)
     struct site_call calls[3];
     begin(SITE_MEMORY);
     conf.connections_max = 1;
-    conf.gzip = true;
+    conf.coding = SW_CODING_GZIP;
     script = NULL;
     open_pool();
     site_start(push, &calls[0], bench_batch(1), SW_TIME_NEVER);
@@ -528,7 +548,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_post_arrives_whole_over_every_kind_of_stream),
-        cmocka_unit_test(test_gzip_is_named_and_opens_to_the_same),
+        cmocka_unit_test(test_each_coding_is_named_and_opens_to_the_same),
         cmocka_unit_test(test_connection_is_used_again_and_goes_when_idle),
         cmocka_unit_test(test_answer_that_closes_ends_the_connection),
         cmocka_unit_test(test_no_keep_alive_says_so_and_closes),

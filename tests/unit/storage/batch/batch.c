@@ -1,5 +1,6 @@
 #include "storage/batch/batch.h"
 
+#include "dataplane/otlp/client.h"
 #include "tests/lib/bench.h"
 
 /* One batch processor on a core that is stepped by hand. */
@@ -348,6 +349,120 @@ static void test_failing_allocations_lose_nothing(void **state)
     }
 }
 
+/* ---- metadata_keys ---- */
+
+static struct sw_client *client_of(const char *tenant, const char *other)
+{
+    struct sw_client_pair pairs[] = {
+        {SW_BYTES("X-Tenant"), {(const uint8_t *)tenant, tenant != NULL ? strlen(tenant) : 0}},
+        {SW_BYTES("x-other"), {(const uint8_t *)other, strlen(other)}},
+    };
+    unsigned skip = tenant == NULL;
+    return sw_client_new(&rig.account, SW_BYTES("10.0.0.1"), pairs + skip, 2 - skip);
+}
+
+static int give_as(const char *tenant, const char *other, uint32_t items)
+{
+    struct bench_ticket ticket;
+    struct sw_batch *batch = bench_batch(items);
+    batch->client = client_of(tenant, other);
+    return bench_hand_over(rig.stage, batch, &ticket);
+}
+
+static void rig_open_keyed(uint32_t limit)
+{
+    static const char *keys[] = {"x-tenant"};
+    rig_open(10 * SW_NS_PER_S, 10, 0);
+    rig.stage->ops->free(rig.stage);
+    sw_batch_class.shared_free(rig.shared);
+    rig.conf.metadata_keys = (struct sw_list){keys, 1};
+    rig.conf.metadata_cardinality_limit = limit;
+    assert_int_equal(sw_batch_class.shared_new(&rig.env, &rig.conf, &rig.shared), 0);
+    assert_int_equal(
+        sw_batch_class.create(
+            &rig.env, &rig.conf, rig.shared, &rig.core, &rig.keeper.stage, &rig.stage
+        ),
+        0
+    );
+    rig.keeper.keep_last = true;
+}
+
+static double cardinality(void)
+{
+    return bench_metric(
+        rig.metrics, "otelcol_processor_batch_metadata_cardinality", "processor", "batch"
+    );
+}
+
+static void test_each_combination_of_metadata_has_its_batch(void **state)
+{
+    struct sw_bytes value;
+    uint32_t at = 0;
+    rig_open_keyed(1000);
+    assert_true(cardinality() == 0);
+    assert_int_equal(give_as("a", "1", 6), 0);
+    assert_int_equal(give_as("b", "1", 6), 0);
+    assert_int_equal(rig.keeper.kept_count, 0);
+    assert_int_equal(give_as("a", "2", 4), 0); // the other header does not matter
+    EXPECT_SIZES(10);
+    const struct sw_client *client = rig.keeper.last->client;
+    assert_true(sw_client_next(client, SW_BYTES("X-TENANT"), &at, &value));
+    assert_true(sw_bytes_equal(value, SW_BYTES("a")));
+    assert_int_equal(client->pairs_count, 1);
+    assert_int_equal(client->address.size, 0);
+    assert_int_equal(give_as(NULL, "1", 2), 0);
+    assert_int_equal(give_as("", "1", 3), 0); // empty is another thing than absent
+    assert_true(cardinality() == 4);
+    bench_advance(&rig.core, 10 * SW_NS_PER_S);
+    assert_int_equal(rig.keeper.kept_count, 4); // those that are due together come in any order
+    assert_int_equal(rig.keeper.items_count, 21);
+    assert_int_equal(in_batch(), 0);
+    rig_close();
+}
+
+static void test_too_many_combinations_are_refused_for_good(void **state)
+{
+    char name[16];
+    rig_open_keyed(20);
+    for (unsigned i = 0; i < 20; i++) {
+        snprintf(name, sizeof(name), "t%u", i);
+        assert_int_equal(give_as(name, "1", 1), 0);
+    }
+    assert_int_equal(give_as("one more", "1", 1), SW_E_CARDINALITY);
+    assert_int_equal(sw_err_grpc_code(SW_E_CARDINALITY), 13);
+    assert_int_equal(give_as("t7", "1", 1), 0);
+    assert_true(cardinality() == 20);
+    assert_int_equal(rig.stage->ops->drain(rig.stage, SW_TIME_NEVER), 0);
+    assert_int_equal(rig.keeper.items_count, 21);
+    rig_close();
+}
+
+static void test_cores_share_the_limit_of_combinations(void **state)
+{
+    struct sw_core other_core;
+    struct sw_stage *other;
+    struct bench_ticket ticket;
+    rig_open_keyed(2);
+    bench_core_init(&other_core, &rig.account);
+    assert_int_equal(
+        sw_batch_class.create(
+            &rig.env, &rig.conf, rig.shared, &other_core, &rig.keeper.stage, &other
+        ),
+        0
+    );
+    assert_int_equal(give_as("a", "1", 1), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        static const char *const names[] = {"a", "b", "c"};
+        struct sw_batch *batch = bench_batch(1);
+        batch->client = client_of(names[i], "1");
+        assert_int_equal(bench_hand_over(other, batch, &ticket), i < 2 ? 0 : SW_E_CARDINALITY);
+    }
+    assert_int_equal(give_as("b", "1", 1), 0);
+    assert_true(cardinality() == 2);
+    other->ops->free(other);
+    rig_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +481,9 @@ int main(void)
         cmocka_unit_test(test_small_part_of_a_large_buffer_is_copied_out_while_it_waits),
         cmocka_unit_test(test_spans_leave_in_order_and_whole),
         cmocka_unit_test(test_failing_allocations_lose_nothing),
+        cmocka_unit_test(test_each_combination_of_metadata_has_its_batch),
+        cmocka_unit_test(test_too_many_combinations_are_refused_for_good),
+        cmocka_unit_test(test_cores_share_the_limit_of_combinations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -260,6 +260,79 @@ static void test_drain_past_the_deadline_ends_every_request_through_the_exporter
     rig_close();
 }
 
+static void test_sizers_count_items_and_bytes(void **state)
+{
+    rig_prepare(10, 2);
+    rig.conf.sizer = SW_SIZER_ITEMS;
+    rig_make();
+    assert_int_equal(give(0, 6), 0);
+    assert_int_equal(give(1, 5), SW_E_QUEUE_FULL);
+    assert_int_equal(give(1, 4), 0);
+    assert_int_equal(sw_queue_pool_used(rig.pool), 10);
+    assert_true(bench_metric(rig.metrics, "otelcol_exporter_queue_size", NULL, NULL) == 10);
+    bench_push_answer(&rig.pushes[0], NULL);
+    assert_int_equal(sw_queue_pool_used(rig.pool), 4);
+    rig_close();
+
+    struct sw_batch *batch = bench_batch(3);
+    int64_t bytes = (int64_t)batch->bytes;
+    sw_batch_free(batch);
+    rig_prepare(bytes + 1, 2);
+    rig.conf.sizer = SW_SIZER_BYTES;
+    rig_make();
+    assert_int_equal(give(0, 3), 0);
+    assert_int_equal(sw_queue_pool_used(rig.pool), bytes);
+    assert_int_equal(give(0, 3), SW_E_QUEUE_FULL);
+    rig_close();
+}
+
+static void test_what_can_never_fit_is_refused_by_its_size(void **state)
+{
+    rig_prepare(10, 2);
+    rig.conf.sizer = SW_SIZER_ITEMS;
+    rig.conf.block_on_overflow = true;
+    rig_make();
+    assert_int_equal(give(0, 11), SW_E_ELEMENT_SIZE);
+    // An owner would offer it for ever: it is taken and fails.
+    struct bench_ticket ticket;
+    assert_int_equal(
+        bench_hand_over_mode(rig.stages[0], bench_batch(11), &ticket, SW_ADMIT_ANY), SW_OK
+    );
+    assert_int_equal(ticket.settled_count, 1);
+    assert_int_equal(ticket.err, SW_E_ELEMENT_SIZE);
+    assert_true(
+        bench_metric(rig.metrics, "otelcol_exporter_enqueue_failed_spans", NULL, NULL) == 22
+    );
+    assert_int_equal(rig.pushes[0].starts_count, 0);
+    rig_close();
+}
+
+static void test_wait_for_result_answers_with_the_backend_s_word(void **state)
+{
+    rig_prepare(10, 2);
+    rig.conf.wait_for_result = true;
+    rig_make();
+    struct bench_ticket good;
+    struct bench_ticket bad;
+    assert_int_equal(bench_hand_over(rig.stages[0], bench_batch(1), &good), 0);
+    assert_int_equal(bench_hand_over(rig.stages[0], bench_batch(1), &bad), 0);
+    assert_int_equal(good.settled_count + bad.settled_count, 0);
+    bench_push_answer(&rig.pushes[0], NULL);
+    assert_int_equal(good.settled_count, 1);
+    assert_int_equal(good.err, 0);
+    struct sw_outcome outcome = {
+        .err = SW_E_PERMANENT,
+        .permanent = true,
+        .grpc_code = 3,
+        .text = sw_buf_copy(NULL, "no", 2),
+    };
+    bench_push_answer(&rig.pushes[0], &outcome);
+    assert_int_equal(bad.settled_count, 1);
+    assert_int_equal(bad.grpc_code, 3);
+    assert_string_equal(bad.text, "no");
+    rig_close();
+}
+
 static void expect_refused(const char *key)
 {
     assert_int_equal(sw_queue_pool_new(&rig.env, &rig.conf, &rig.pool), SW_E_UNSUPPORTED);
@@ -270,17 +343,8 @@ static void expect_refused(const char *key)
 static void test_keys_without_an_implementation_are_refused_by_name(void **state)
 {
     rig_prepare(10, 1);
-    rig.conf.sizer = SW_SIZER_ITEMS;
-    expect_refused("sizer");
-    rig_prepare(10, 1);
     rig.conf.storage = "file_storage";
     expect_refused("storage");
-    rig_prepare(10, 1);
-    rig.conf.batch.enabled = true;
-    expect_refused("batch");
-    rig_prepare(10, 1);
-    rig.conf.wait_for_result = true;
-    expect_refused("wait_for_result");
 }
 
 static void test_a_call_that_the_exporter_has_no_memory_for_waits(void **state)
@@ -345,6 +409,9 @@ int main(void)
         cmocka_unit_test(test_immediate_answers_do_not_nest),
         cmocka_unit_test(test_drain_sends_everything_then_says_goodbye),
         cmocka_unit_test(test_drain_past_the_deadline_ends_every_request_through_the_exporter),
+        cmocka_unit_test(test_sizers_count_items_and_bytes),
+        cmocka_unit_test(test_what_can_never_fit_is_refused_by_its_size),
+        cmocka_unit_test(test_wait_for_result_answers_with_the_backend_s_word),
         cmocka_unit_test(test_keys_without_an_implementation_are_refused_by_name),
         cmocka_unit_test(test_a_call_that_the_exporter_has_no_memory_for_waits),
         cmocka_unit_test(test_failing_allocations_refuse_or_wait_but_lose_nothing),
