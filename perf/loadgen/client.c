@@ -27,24 +27,26 @@ static void build_heads(struct sw_lg_client *client)
         )(options->timeout_ns / 1000000 < 99999999 ? options->timeout_ns / 1000000 : 99999999)
     );
     sw_lg_bytes_put(block, fixed, 2);
-    sw_lg_h2_put_literal(
-        block, ":path", "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-    );
+    sw_lg_h2_put_literal(block, ":path", sw_lg_signal_names[options->signal].service);
     sw_lg_h2_put_literal(block, ":authority", authority);
     sw_lg_h2_put_literal(block, "content-type", "application/grpc");
     sw_lg_h2_put_literal(block, "user-agent", "sw-loadgen");
     sw_lg_h2_put_literal(block, "te", "trailers");
     sw_lg_h2_put_literal(block, "grpc-timeout", timeout);
-    if (options->gzip) {
-        sw_lg_h2_put_literal(block, "grpc-encoding", "gzip");
+    if (options->codec != SW_LG_PLAIN) {
+        sw_lg_h2_put_literal(block, "grpc-encoding", sw_lg_codec_names[options->codec]);
     }
     int len = snprintf(
         head,
         sizeof(head),
-        "POST /v1/traces HTTP/1.1\r\nHost: %s\r\nUser-Agent: sw-loadgen\r\n"
-        "Content-Type: application/x-protobuf\r\n%s",
+        "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: sw-loadgen\r\n"
+        "Content-Type: application/%s\r\n%s%s%s",
+        sw_lg_signal_names[options->signal].path,
         authority,
-        options->gzip ? "Content-Encoding: gzip\r\n" : ""
+        options->json ? "json" : "x-protobuf",
+        options->codec != SW_LG_PLAIN ? "Content-Encoding: " : "",
+        options->codec != SW_LG_PLAIN ? sw_lg_codec_names[options->codec] : "",
+        options->codec != SW_LG_PLAIN ? "\r\n" : ""
     );
     sw_lg_bytes_put(&client->http_head, head, (size_t)len);
 }
@@ -63,8 +65,22 @@ void sw_lg_client_init(struct sw_lg_client *client)
         connection->reconnect_backoff_ns = 50000000;
         connection->requests = sw_lg_alloc(streams, sizeof(*connection->requests));
     }
-    if (options->gzip) {
-        client->compressor = libdeflate_alloc_compressor((int)options->gzip_level);
+    sw_lg_packer_init(&client->packer, options->codec, options->codec_level);
+    if (options->prepared) {
+        struct sw_lg_prepared_options prepared = {
+            .signal = options->signal,
+            .json = options->json,
+            .form = &options->form,
+            .shape = &client->schedule.shape,
+            .epoch_ns = client->epoch_ns,
+        };
+        sw_lg_prepared_init(
+            &client->prepared,
+            &prepared,
+            &client->packer,
+            options->prepared,
+            options->spans_per_request
+        );
     }
     build_heads(client);
 }
@@ -78,9 +94,8 @@ void sw_lg_client_fini(struct sw_lg_client *client)
             sw_lg_connection_close(connection);
         }
     }
-    if (client->compressor) {
-        libdeflate_free_compressor(client->compressor);
-    }
+    sw_lg_prepared_fini(&client->prepared);
+    sw_lg_packer_fini(&client->packer);
 }
 
 static struct sw_lg_template *lease_body(struct sw_lg_client *client, uint32_t count)
@@ -157,27 +172,36 @@ struct sw_lg_request *sw_lg_client_take(struct sw_lg_client *client, uint64_t no
 
 static void compress(struct sw_lg_client *client, struct sw_lg_request *request)
 {
-    size_t bound = libdeflate_gzip_compress_bound(client->compressor, request->body->size);
-    request->packed.len = 0;
-    sw_lg_bytes_reserve(&request->packed, bound + SW_LG_GRPC_PREFIX);
-    uint8_t *out = request->packed.data;
-    size_t size = libdeflate_gzip_compress(
-        client->compressor,
-        request->body->data + SW_LG_GRPC_PREFIX,
-        request->body->size - SW_LG_GRPC_PREFIX,
-        out + SW_LG_GRPC_PREFIX,
-        bound
+    static const uint8_t prefix[SW_LG_GRPC_PREFIX];
+    const struct sw_lg_template *body = request->body;
+    struct sw_lg_bytes *packed = &request->packed;
+    packed->len = 0;
+    sw_lg_bytes_put(packed, prefix, sizeof(prefix));
+    sw_lg_pack(
+        &client->packer, body->data + SW_LG_GRPC_PREFIX, body->size - SW_LG_GRPC_PREFIX, packed
     );
-    if (size == 0) {
-        sw_lg_die("gzip failed");
+    sw_lg_set_grpc_prefix(packed->data, packed->len, true);
+    request->data = packed->data;
+    request->size = packed->len;
+}
+
+// Sets the bytes of a request behind their gRPC prefix.
+static void set_body(struct sw_lg_client *client, struct sw_lg_request *request)
+{
+    if (client->options.prepared) {
+        const struct sw_lg_bytes *bytes =
+            sw_lg_prepared_take(&client->prepared, request->count, &request->packed);
+        request->data = bytes->data;
+        request->size = bytes->len;
+        return;
     }
-    out[0] = 1;
-    for (unsigned i = 0; i < 4; i++) {
-        out[1 + i] = (uint8_t)(size >> (24 - 8 * i));
+    request->body = lease_body(client, request->count);
+    sw_lg_template_fill(request->body, &client->schedule.shape, client->epoch_ns, request->spans);
+    request->data = request->body->data;
+    request->size = request->body->size;
+    if (client->options.codec != SW_LG_PLAIN) {
+        compress(client, request);
     }
-    request->packed.len = size + SW_LG_GRPC_PREFIX;
-    request->data = out;
-    request->size = request->packed.len;
 }
 
 void sw_lg_client_start(
@@ -186,13 +210,7 @@ void sw_lg_client_start(
     struct sw_lg_request *request
 )
 {
-    request->body = lease_body(client, request->count);
-    sw_lg_template_fill(request->body, &client->schedule.shape, client->epoch_ns, request->spans);
-    request->data = request->body->data;
-    request->size = request->body->size;
-    if (client->options.gzip) {
-        compress(client, request);
-    }
+    set_body(client, request);
     if (client->options.http) {
         request->data += SW_LG_GRPC_PREFIX;
         request->size -= SW_LG_GRPC_PREFIX;

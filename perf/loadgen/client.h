@@ -2,13 +2,14 @@
 #ifndef SW_PERF_LOADGEN_CLIENT_H
 #define SW_PERF_LOADGEN_CLIENT_H
 
+#include "perf/loadgen/codec.h"
 #include "perf/loadgen/common.h"
 #include "perf/loadgen/h2.h"
+#include "perf/loadgen/prepared.h"
 #include "perf/loadgen/record.h"
 #include "perf/loadgen/schedule.h"
+#include "perf/loadgen/signal.h"
 #include "perf/loadgen/template.h"
-
-#include <libdeflate.h>
 
 #include <sys/uio.h>
 
@@ -18,8 +19,11 @@ struct sw_lg_options {
     char host[64];
     uint16_t port;
     bool http;
-    bool gzip;
-    unsigned gzip_level;
+    enum sw_lg_signal signal;
+    bool json;
+    enum sw_lg_codec codec;
+    unsigned codec_level;
+    unsigned prepared; // requests that are sent over and over; 0: each is new
     unsigned connections;
     unsigned streams;
     uint32_t spans_per_request;
@@ -40,7 +44,7 @@ struct sw_lg_request {
     uint64_t *spans;
     uint32_t count;
     struct sw_lg_template *body; // leased while bytes may still leave
-    struct sw_lg_bytes packed;   // gzip: prefix and compressed body
+    struct sw_lg_bytes packed;   // with a codec: prefix and compressed body
     const uint8_t *data;         // what is sent: the gRPC message, or the HTTP body
     size_t size;
     size_t framed; // bytes handed to the connection's iovecs
@@ -114,7 +118,8 @@ struct sw_lg_client {
     unsigned busy_max;
     struct sw_lg_bytes header_block;
     struct sw_lg_bytes http_head;
-    struct libdeflate_compressor *compressor;
+    struct sw_lg_packer packer;
+    struct sw_lg_prepared prepared;
     FILE *record;
     bool stopping;
 

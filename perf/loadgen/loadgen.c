@@ -1,4 +1,4 @@
-// sw-loadgen: sends traces over OTLP/gRPC or OTLP/HTTP and keeps account of every span.
+// sw-loadgen: sends OTLP over gRPC or HTTP and keeps account of every span, data point and record.
 #include "perf/loadgen/client.h"
 
 #include <getopt.h>
@@ -22,14 +22,23 @@ static void on_signal(int number)
 
 static const char usage[] =
     "sw-loadgen [options] HOST:PORT\n"
-    "  sends OTLP traces and prints a JSON summary; SIGUSR1 prints a progress line\n"
+    "  sends OTLP and prints a JSON summary; SIGUSR1 prints a progress line\n"
     "\n"
     "how much     --spans N | --duration T      total spans (k, M), or how long (s, ms, m)\n"
     "             --rate N                      spans a second; without it: full speed\n"
     "connections  --connections N (4)  --streams N (4)  requests in flight on each\n"
     "             --protocol grpc|http (grpc)   http has one request in flight a connection\n"
-    "             --gzip                        compressed bodies  --gzip-level N (1)\n"
+    "             --codec identity|gzip|zstd (identity)  --codec-level N (1)  --gzip: --codec "
+    "gzip\n"
     "             --timeout T (10s)             a request without an answer is given up\n"
+    "what         --signal traces|metrics|logs (traces)   a span of the other options is a data\n"
+    "                                           point or a record then\n"
+    "             --json                        OTLP/JSON, over HTTP\n"
+    "             --prepared N                  that many requests, built before the start, are "
+    "sent\n"
+    "                                           over and over (16 for metrics, logs and JSON, "
+    "which\n"
+    "                                           have no other manner; IDs repeat: no --record)\n"
     "spans        --span-size BYTES (800)  --request N (500 spans)  --resources N (5)\n"
     "             --order ascending|reversed    field order on the wire\n"
     "traces       --per-trace N (10)  --errors SHARE  --slow SHARE  (1%, 0.01)\n"
@@ -50,7 +59,11 @@ enum option_code {
     OPT_STREAMS,
     OPT_PROTOCOL,
     OPT_GZIP,
-    OPT_GZIP_LEVEL,
+    OPT_CODEC,
+    OPT_CODEC_LEVEL,
+    OPT_SIGNAL,
+    OPT_JSON,
+    OPT_PREPARED,
     OPT_TIMEOUT,
     OPT_SPAN_SIZE,
     OPT_REQUEST,
@@ -78,7 +91,9 @@ enum option_code {
 static const struct option long_options[] = {
     {"spans", 1, 0, OPT_SPANS}, {"duration", 1, 0, OPT_DURATION}, {"rate", 1, 0, OPT_RATE},
     {"connections", 1, 0, OPT_CONNECTIONS}, {"streams", 1, 0, OPT_STREAMS},
-    {"protocol", 1, 0, OPT_PROTOCOL}, {"gzip", 0, 0, OPT_GZIP}, {"gzip-level", 1, 0, OPT_GZIP_LEVEL}, {"timeout", 1, 0, OPT_TIMEOUT},
+    {"protocol", 1, 0, OPT_PROTOCOL}, {"gzip", 0, 0, OPT_GZIP}, {"codec", 1, 0, OPT_CODEC},
+    {"codec-level", 1, 0, OPT_CODEC_LEVEL}, {"timeout", 1, 0, OPT_TIMEOUT},
+    {"signal", 1, 0, OPT_SIGNAL}, {"json", 0, 0, OPT_JSON}, {"prepared", 1, 0, OPT_PREPARED},
     {"span-size", 1, 0, OPT_SPAN_SIZE}, {"request", 1, 0, OPT_REQUEST},
     {"resources", 1, 0, OPT_RESOURCES}, {"order", 1, 0, OPT_ORDER},
     {"per-trace", 1, 0, OPT_PER_TRACE}, {"errors", 1, 0, OPT_ERRORS}, {"slow", 1, 0, OPT_SLOW},
@@ -124,6 +139,7 @@ static void set_option(struct settings *settings, int code, const char *text)
     struct sw_lg_options *options = &settings->options;
     struct sw_lg_shape *shape = &settings->shape;
     static const char *const protocols[] = {"grpc", "http", NULL};
+    static const char *const signals[] = {"traces", "metrics", "logs", NULL};
     static const char *const orders[] = {"ascending", "reversed", NULL};
     static const char *const refusals[] = {"retry", "drop", "stop", NULL};
     switch (code) {
@@ -146,10 +162,24 @@ static void set_option(struct settings *settings, int code, const char *text)
         options->http = choice("protocol", text, protocols) == 1;
         break;
     case OPT_GZIP:
-        options->gzip = true;
+        options->codec = SW_LG_GZIP;
         break;
-    case OPT_GZIP_LEVEL:
-        options->gzip_level = (unsigned)count_in("--gzip-level", text, 1, 12);
+    case OPT_CODEC:
+        if (!sw_lg_codec_of(text, strlen(text), &options->codec)) {
+            sw_lg_die("--codec: '%s' is none of the choices", text);
+        }
+        break;
+    case OPT_CODEC_LEVEL:
+        options->codec_level = (unsigned)count_in("--codec-level", text, 1, 12);
+        break;
+    case OPT_SIGNAL:
+        options->signal = (enum sw_lg_signal)choice("signal", text, signals);
+        break;
+    case OPT_JSON:
+        options->json = options->http = true;
+        break;
+    case OPT_PREPARED:
+        options->prepared = (unsigned)count_in("--prepared", text, 1, 10000);
         break;
     case OPT_TIMEOUT:
         options->timeout_ns = sw_lg_parse_ns("--timeout", text);
@@ -220,6 +250,20 @@ static void set_option(struct settings *settings, int code, const char *text)
     }
 }
 
+// Only spans in protobuf can be made anew for every request.
+static void settle_prepared(struct sw_lg_options *options)
+{
+    if (options->json && !options->http) {
+        sw_lg_die("--json goes over HTTP only");
+    }
+    if (!options->prepared && (options->json || options->signal != SW_LG_TRACES)) {
+        options->prepared = 16;
+    }
+    if (options->prepared && options->record_path) {
+        sw_lg_die("prepared requests repeat their IDs: they cannot be recorded");
+    }
+}
+
 static void parse(struct settings *settings, int argc, char **argv)
 {
     *settings = (struct settings){
@@ -227,7 +271,7 @@ static void parse(struct settings *settings, int argc, char **argv)
             {.connections = 4,
              .streams = 4,
              .spans_per_request = 500,
-             .gzip_level = 1,
+             .codec_level = 1,
              .timeout_ns = 10 * SW_LG_NS_PER_S,
              .drain_ns = 30 * SW_LG_NS_PER_S,
              .on_refusal = SW_LG_DROP,
@@ -250,6 +294,7 @@ static void parse(struct settings *settings, int argc, char **argv)
     if (!settings->spans && !settings->options.duration_ns) {
         sw_lg_die("one of --spans and --duration is needed");
     }
+    settle_prepared(&settings->options);
 }
 
 static void set_up(struct sw_lg_client *client, const struct settings *settings)

@@ -1,5 +1,8 @@
-// sw-sink: a backend for OTLP/gRPC and OTLP/HTTP (both on one port) that counts and records spans.
+// sw-sink: a backend for OTLP/gRPC and OTLP/HTTP (both on one port) that counts spans, data points
+// and records, and records spans.
 #include "perf/loadgen/sink.h"
+
+#include "perf/loadgen/json.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -25,13 +28,14 @@ static void on_signal(int number)
 
 static const char usage[] =
     "sw-sink [options] HOST:PORT\n"
-    "  takes OTLP traces over gRPC (h2c) and HTTP/1.1; port 0 takes a free one\n"
+    "  takes OTLP over gRPC (h2c) and HTTP/1.1, plain, gzip or zstd; port 0 takes a free one\n"
+    "  \"spans\" in its words are also data points and log records\n"
     "  prints {\"listening\": ...} at the start and a JSON summary on SIGTERM or SIGINT;\n"
     "  SIGUSR1 prints the counts so far\n"
     "\n"
     "  --control HOST:PORT   HTTP: GET /counts; GET "
     "/set?delay=1s&hang=1&refuse=14&retry=2s&rate=5k\n"
-    "  --record FILE         trace and span IDs in the order they were taken\n"
+    "  --record FILE         trace and span IDs in the order they were taken (protobuf only)\n"
     "  --delay T             wait before each answer\n"
     "  --hang                read everything, answer nothing\n"
     "  --refuse CODE         gRPC status of every answer (HTTP: what it maps to)\n"
@@ -191,30 +195,23 @@ static void settle(struct sw_lg_sink *sink, struct sw_lg_pending *pending)
     sink->spare = pending;
 }
 
-static void inflate_body(struct sw_lg_sink *sink, struct sw_lg_stream *stream)
+// Looks into a body that could not be counted as its bytes came.
+static void count_body(struct sw_lg_sink *sink, struct sw_lg_stream *stream)
 {
-    size_t size = 0;
-    for (size_t guess = stream->body.len * 8 + 65536; guess < (1u << 30); guess *= 4) {
-        sink->plain.len = 0;
-        sw_lg_bytes_reserve(&sink->plain, guess);
-        enum libdeflate_result result = libdeflate_gzip_decompress(
-            sink->decompressor,
-            stream->body.data,
-            stream->body.len,
-            sink->plain.data,
-            sink->plain.cap,
-            &size
-        );
-        if (result == LIBDEFLATE_SUCCESS) {
-            sw_lg_walk_begin(&stream->walk, size, sink->record != NULL);
-            sw_lg_walk_feed(&stream->walk, sink->plain.data, size);
+    const struct sw_lg_bytes *plain = &stream->body;
+    if (stream->codec != SW_LG_PLAIN) {
+        plain = &sink->plain;
+        if (!sw_lg_unpack(&sink->unpacker, stream->codec, &stream->body, &sink->plain)) {
+            stream->bad = true;
             return;
         }
-        if (result != LIBDEFLATE_INSUFFICIENT_SPACE) {
-            break;
-        }
     }
-    stream->bad = true;
+    sw_lg_walk_begin(&stream->walk, stream->signal, stream->json ? 0 : plain->len, sink->record);
+    if (!stream->json) {
+        sw_lg_walk_feed(&stream->walk, plain->data, plain->len);
+    } else if (!sw_lg_json_count(stream->signal, plain->data, plain->len, &stream->walk.spans)) {
+        stream->bad = true;
+    }
 }
 
 static int answer_code(struct sw_lg_sink *sink)
@@ -248,8 +245,8 @@ void sw_lg_sink_request(struct sw_lg_peer *peer, struct sw_lg_stream *stream)
     if (!sink->begin_ns) {
         sink->begin_ns = sw_lg_now();
     }
-    if (stream->gzip && !stream->bad) {
-        inflate_body(sink, stream);
+    if ((stream->json || stream->codec != SW_LG_PLAIN) && !stream->bad) {
+        count_body(sink, stream);
     }
     struct sw_lg_pending *pending = new_pending(sink);
     pending->connection = peer->index;
@@ -324,7 +321,7 @@ static void print_counts(const struct sw_lg_sink *sink, const char *path)
     struct sw_lg_bytes text = {0};
     FILE *out = path ? fopen(path, "w") : stdout;
     if (!out) {
-        sw_lg_die("cannot write %s", path);
+        sw_lg_die("cannot write %s", path ? path : "to standard output");
     }
     sw_lg_sink_counts(sink, &text);
     fwrite(text.data, 1, text.len, out);
@@ -438,7 +435,7 @@ int main(int argc, char **argv)
     sigprocmask(SIG_BLOCK, &blocked, &open_signals);
     sink.peers_max = 16384;
     sink.peers = sw_lg_alloc(sink.peers_max, sizeof(*sink.peers));
-    sink.decompressor = libdeflate_alloc_decompressor();
+    sw_lg_unpacker_init(&sink.unpacker);
     sink.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (sink.options.record_path) {
         struct sw_lg_record_header header = {

@@ -2,11 +2,11 @@
 #ifndef SW_PERF_LOADGEN_SINK_H
 #define SW_PERF_LOADGEN_SINK_H
 
+#include "perf/loadgen/codec.h"
 #include "perf/loadgen/common.h"
 #include "perf/loadgen/h2.h"
+#include "perf/loadgen/signal.h"
 #include "perf/loadgen/walk.h"
-
-#include <libdeflate.h>
 
 struct sw_lg_sink_options {
     uint64_t delay_ns;   // before each answer
@@ -37,7 +37,9 @@ struct sw_lg_pending {
 
 struct sw_lg_stream {
     uint32_t id; // 0: free
-    bool gzip;
+    enum sw_lg_signal signal;
+    enum sw_lg_codec codec;
+    bool json;
     bool bad;
     uint8_t prefix[5];
     unsigned prefix_len;
@@ -45,7 +47,7 @@ struct sw_lg_stream {
     uint64_t flow; // bytes not given back to the stream's window yet
     uint64_t bytes;
     struct sw_lg_walk walk;
-    struct sw_lg_bytes body; // gzip only
+    struct sw_lg_bytes body; // compressed or JSON: until all of it is here
 };
 
 #define SW_LG_SINK_STREAMS 256
@@ -84,7 +86,7 @@ struct sw_lg_sink {
     uint64_t busy_until_ns;
     uint64_t random;
     FILE *record;
-    struct libdeflate_decompressor *decompressor;
+    struct sw_lg_unpacker unpacker;
     struct sw_lg_bytes plain;
     uint64_t begin_ns;
 

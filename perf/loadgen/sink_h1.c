@@ -81,13 +81,19 @@ static size_t begin_request(struct sw_lg_peer *peer, char *text, size_t len)
     }
     end[2] = 0;
     const char *length = header(text, "Content-Length");
+    const char *type = header(text, "Content-Type");
     const char *encoding = header(text, "Content-Encoding");
     const char *transfer = header(text, "Transfer-Encoding");
     const char *expect = header(text, "Expect");
     stream->id = 1;
     stream->bytes = 0;
-    stream->bad = strncmp(text, "POST /v1/traces ", 16) != 0;
-    stream->gzip = encoding && !strncasecmp(encoding, "gzip", 4);
+    stream->signal = SW_LG_TRACES;
+    stream->codec = SW_LG_PLAIN;
+    stream->bad =
+        strncmp(text, "POST ", 5) != 0
+        || !sw_lg_signal_of(text + 5, strcspn(text + 5, " \r"), &stream->signal)
+        || (encoding && !sw_lg_codec_of(encoding, strcspn(encoding, " \r"), &stream->codec));
+    stream->json = type && !strncasecmp(type, "application/json", 16);
     peer->chunked = transfer && !strncasecmp(transfer, "chunked", 7);
     peer->body_left = length && !peer->chunked ? strtoull(length, NULL, 10) : 0;
     peer->in_body = true;

@@ -21,13 +21,15 @@ static struct sw_lg_stream *find(struct sw_lg_peer *peer, uint32_t id)
 static void begin_stream(struct sw_lg_peer *peer, struct sw_lg_stream *stream, uint32_t id)
 {
     stream->id = id;
-    stream->gzip = stream->bad = false;
+    stream->signal = SW_LG_TRACES;
+    stream->codec = SW_LG_PLAIN;
+    stream->json = stream->bad = false;
     stream->prefix_len = 0;
     stream->message_left = 0;
     stream->flow = 0;
     stream->bytes = 0;
     stream->body.len = 0;
-    sw_lg_walk_begin(&stream->walk, 0, false);
+    sw_lg_walk_begin(&stream->walk, SW_LG_TRACES, 0, false);
     (void)peer;
 }
 
@@ -40,7 +42,6 @@ static void on_header(
     size_t value_len
 )
 {
-    static const char path[] = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
     struct sw_lg_peer *peer = ctx;
     struct sw_lg_stream *stream = find(peer, id);
     if (!stream) {
@@ -51,10 +52,9 @@ static void on_header(
         begin_stream(peer, stream, id);
     }
     if (name_len == 5 && !memcmp(name, ":path", 5)) {
-        stream->bad = value_len != strlen(path) || memcmp(value, path, value_len) != 0;
+        stream->bad |= !sw_lg_signal_of(value, value_len, &stream->signal);
     } else if (name_len == 13 && !memcmp(name, "grpc-encoding", 13)) {
-        stream->gzip = value_len == 4 && !memcmp(value, "gzip", 4);
-        stream->bad |= !stream->gzip && !(value_len == 8 && !memcmp(value, "identity", 8));
+        stream->bad |= !sw_lg_codec_of(value, value_len, &stream->codec);
     }
 }
 
@@ -111,8 +111,8 @@ on_data(void *ctx, uint32_t id, const uint8_t *data, size_t len, size_t flow, bo
             const uint8_t *at = stream->prefix;
             stream->message_left =
                 (uint64_t)at[1] << 24 | (uint64_t)at[2] << 16 | (uint64_t)at[3] << 8 | at[4];
-            stream->bad |= at[0] > 1 || (at[0] == 1 && !stream->gzip);
-            stream->gzip = at[0] == 1;
+            stream->bad |= at[0] > 1 || (at[0] == 1 && stream->codec == SW_LG_PLAIN);
+            stream->codec = at[0] == 1 ? stream->codec : SW_LG_PLAIN;
             sw_lg_stream_begin(peer, stream, stream->message_left);
         }
     }

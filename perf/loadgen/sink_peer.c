@@ -102,13 +102,13 @@ void sw_lg_peer_flush(struct sw_lg_peer *peer)
 void sw_lg_stream_begin(struct sw_lg_peer *peer, struct sw_lg_stream *stream, uint64_t size)
 {
     stream->body.len = 0;
-    sw_lg_walk_begin(&stream->walk, size, peer->sink->record != NULL);
+    sw_lg_walk_begin(&stream->walk, stream->signal, size, peer->sink->record != NULL);
 }
 
 void sw_lg_stream_body(struct sw_lg_stream *stream, const uint8_t *data, size_t len)
 {
     stream->bytes += len;
-    if (stream->gzip) {
+    if (stream->json || stream->codec != SW_LG_PLAIN) {
         sw_lg_bytes_put(&stream->body, data, len);
     } else {
         sw_lg_walk_feed(&stream->walk, data, len);

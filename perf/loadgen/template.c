@@ -27,61 +27,6 @@ struct span_fields {
     unsigned count;
 };
 
-static void put_varint(struct sw_lg_bytes *out, uint64_t value)
-{
-    uint8_t text[10];
-    size_t len = 0;
-    do {
-        text[len] = (uint8_t)(value & 0x7f) | (value > 0x7f ? 0x80 : 0);
-        value >>= 7;
-        len++;
-    } while (value);
-    sw_lg_bytes_put(out, text, len);
-}
-
-static void put_message(struct sw_lg_bytes *out, unsigned number, const void *data, size_t len)
-{
-    put_varint(out, number << 3 | 2);
-    put_varint(out, len);
-    sw_lg_bytes_put(out, data, len);
-}
-
-static void put_text(struct sw_lg_bytes *out, unsigned number, const char *text)
-{
-    put_message(out, number, text, strlen(text));
-}
-
-// KeyValue { key 1, value 2 { string 1 | int 3 } }, in the wanted order.
-static void put_attribute(
-    struct sw_lg_bytes *out,
-    unsigned number,
-    bool reversed,
-    const char *key,
-    const char *text,
-    size_t text_len,
-    int64_t integer
-)
-{
-    struct sw_lg_bytes value = {0};
-    struct sw_lg_bytes pair = {0};
-    if (text) {
-        put_message(&value, 1, text, text_len);
-    } else {
-        put_varint(&value, 3 << 3);
-        put_varint(&value, (uint64_t)integer);
-    }
-    if (!reversed) {
-        put_text(&pair, 1, key);
-    }
-    put_message(&pair, 2, value.data, value.len);
-    if (reversed) {
-        put_text(&pair, 1, key);
-    }
-    put_message(out, number, pair.data, pair.len);
-    sw_lg_bytes_free(&value);
-    sw_lg_bytes_free(&pair);
-}
-
 static void
 add_field(struct span_fields *fields, const struct sw_lg_bytes *bytes, enum mark mark, size_t at)
 {
@@ -101,9 +46,9 @@ add_fixed(struct span_fields *fields, unsigned number, unsigned wire, size_t len
 {
     static const uint8_t zero[16];
     struct sw_lg_bytes out = {0};
-    put_varint(&out, number << 3 | wire);
+    sw_lg_put_varint(&out, number << 3 | wire);
     if (wire == 2) {
-        put_varint(&out, len);
+        sw_lg_put_varint(&out, len);
     }
     size_t at = out.len;
     sw_lg_bytes_put(&out, zero, len);
@@ -121,7 +66,7 @@ static void add_attribute(
 )
 {
     struct sw_lg_bytes out = {0};
-    put_attribute(&out, 9, reversed, key, text, text_len, integer);
+    sw_lg_put_attribute(&out, 9, reversed, key, text, text_len, integer);
     add_field(fields, &out, MARK_NONE, 0);
     sw_lg_bytes_free(&out);
 }
@@ -210,7 +155,7 @@ static void add_padding(struct span_fields *fields, bool reversed, unsigned vari
     for (unsigned k = 0; k < 3; k++) {
         for (size_t len = missing; len > 0 && len + 40 > missing; len--) {
             struct sw_lg_bytes out = {0};
-            put_attribute(&out, 9, reversed, keys[k], text, len, 0);
+            sw_lg_put_attribute(&out, 9, reversed, keys[k], text, len, 0);
             bool fits = out.len == missing;
             if (fits) {
                 add_field(fields, &out, MARK_NONE, 0);
@@ -233,11 +178,11 @@ build_fields(struct span_fields *fields, const struct sw_lg_form *form, unsigned
     add_fixed(fields, 1, 2, 16, MARK_TRACE_ID);
     add_fixed(fields, 2, 2, 8, MARK_SPAN_ID);
     add_fixed(fields, 4, 2, 8, MARK_PARENT_ID);
-    put_text(&out, 5, names[variant % 6]);
+    sw_lg_put_text(&out, 5, names[variant % 6]);
     add_field(fields, &out, MARK_NONE, 0);
     out.len = 0;
-    put_varint(&out, 6 << 3);
-    put_varint(&out, 2 + variant % 2);
+    sw_lg_put_varint(&out, 6 << 3);
+    sw_lg_put_varint(&out, 2 + variant % 2);
     add_field(fields, &out, MARK_NONE, 0);
     sw_lg_bytes_free(&out);
     add_fixed(fields, 7, 1, 8, MARK_START);
@@ -264,8 +209,8 @@ static void put_span(
 )
 {
     uint32_t at[MARK_COUNT] = {0};
-    put_varint(out, 2 << 3 | 2);
-    put_varint(out, fields_size(fields));
+    sw_lg_put_varint(out, 2 << 3 | 2);
+    sw_lg_put_varint(out, fields_size(fields));
     for (unsigned n = 0; n < fields->count; n++) {
         // Elements of one repeated field keep their order in both directions, as the Collector's
         // do; here that concerns nobody's decision, so the mirrored order of attributes is kept.
@@ -288,21 +233,21 @@ static void put_resource(struct sw_lg_bytes *out, bool reversed, unsigned number
     char text[64];
     static const char *const services[] = {"checkout", "cart", "payment", "frontend", "shipping"};
     const char *service = services[number % 5];
-    put_attribute(&body, 1, reversed, "service.name", service, strlen(service), 0);
-    put_attribute(&body, 1, reversed, "service.version", "2.14.3", 6, 0);
+    sw_lg_put_attribute(&body, 1, reversed, "service.name", service, strlen(service), 0);
+    sw_lg_put_attribute(&body, 1, reversed, "service.version", "2.14.3", 6, 0);
     snprintf(text, sizeof(text), "%s-7d9f6c5b8-%05x", service, number * 7919 & 0xfffff);
-    put_attribute(&body, 1, reversed, "k8s.pod.name", text, strlen(text), 0);
-    put_attribute(&body, 1, reversed, "telemetry.sdk.language", "java", 4, 0);
-    put_message(out, 1, body.data, body.len);
+    sw_lg_put_attribute(&body, 1, reversed, "k8s.pod.name", text, strlen(text), 0);
+    sw_lg_put_attribute(&body, 1, reversed, "telemetry.sdk.language", "java", 4, 0);
+    sw_lg_put_message(out, 1, body.data, body.len);
     sw_lg_bytes_free(&body);
 }
 
 static void put_scope(struct sw_lg_bytes *out)
 {
     struct sw_lg_bytes body = {0};
-    put_text(&body, 1, "io.opentelemetry.tomcat-10.0");
-    put_text(&body, 2, "2.14.0-alpha");
-    put_message(out, 1, body.data, body.len);
+    sw_lg_put_text(&body, 1, "io.opentelemetry.tomcat-10.0");
+    sw_lg_put_text(&body, 2, "2.14.0-alpha");
+    sw_lg_put_message(out, 1, body.data, body.len);
     sw_lg_bytes_free(&body);
 }
 
@@ -344,14 +289,14 @@ static void put_resource_spans(
     if (!form->reversed) {
         put_resource(&resource, form->reversed, number);
     }
-    put_message(&resource, 2, scope.data, scope.len);
-    // put_message wrote the scope's bytes last.
+    sw_lg_put_message(&resource, 2, scope.data, scope.len);
+    // sw_lg_put_message wrote the scope's bytes last.
     shift(patches + from, count, resource.len - scope.len);
     if (form->reversed) {
         put_resource(&resource, form->reversed, number);
     }
     size_t inner = resource.len;
-    put_message(out, 1, resource.data, resource.len);
+    sw_lg_put_message(out, 1, resource.data, resource.len);
     shift(patches + from, count, out->len - inner);
     sw_lg_bytes_free(&scope);
     sw_lg_bytes_free(&resource);
@@ -377,10 +322,7 @@ void sw_lg_template_init(
         }
         done = upto;
     }
-    uint32_t body = (uint32_t)out.len - SW_LG_GRPC_PREFIX;
-    for (unsigned i = 0; i < 4; i++) {
-        out.data[1 + i] = (uint8_t)(body >> (24 - 8 * i));
-    }
+    sw_lg_set_grpc_prefix(out.data, out.len, false);
     template->data = out.data;
     template->size = out.len;
 }

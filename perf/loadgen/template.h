@@ -4,6 +4,7 @@
 
 #include "perf/loadgen/common.h"
 #include "perf/loadgen/ids.h"
+#include "perf/loadgen/wire.h"
 
 struct sw_lg_form {
     uint32_t span_size; // bytes of a Span message, without its tag and length
@@ -28,8 +29,6 @@ struct sw_lg_template {
     uint32_t count;
     struct sw_lg_patch *patches;
 };
-
-#define SW_LG_GRPC_PREFIX 5
 
 /** What a slow root lasts, and an ordinary one. */
 #define SW_LG_SLOW_NS   2500000000ull

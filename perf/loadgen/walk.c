@@ -2,13 +2,19 @@
 
 #include <string.h>
 
-void sw_lg_walk_begin(struct sw_lg_walk *walk, uint64_t size, bool want_ids)
+void sw_lg_walk_begin(
+    struct sw_lg_walk *walk,
+    enum sw_lg_signal signal,
+    uint64_t size,
+    bool want_ids
+)
 {
     struct sw_lg_bytes ids = walk->ids;
     memset(walk, 0, sizeof(*walk));
     walk->ids = ids;
     walk->ids.len = 0;
-    walk->want_ids = want_ids;
+    walk->signal = signal;
+    walk->want_ids = want_ids && signal == SW_LG_TRACES;
     walk->end[0] = size;
 }
 
@@ -29,8 +35,23 @@ static void end_messages(struct sw_lg_walk *walk)
     }
 }
 
-// The field that carries the next level: resource_spans 1, scope_spans 2, spans 2.
-static const uint32_t inner_field[3] = {1, 2, 2};
+// Depth of the messages whose fields are items.
+static const unsigned item_depth[3] = {[SW_LG_TRACES] = 2, [SW_LG_METRICS] = 4, [SW_LG_LOGS] = 2};
+
+// Whether a field carries the next level: resource_spans 1, scope_spans 2, spans 2, and their like;
+// in a metric the data of its kind (gauge 5, sum 7, histograms 9 and 10, summary 11), then points 1.
+static bool is_inner(const struct sw_lg_walk *walk)
+{
+    switch (walk->depth) {
+    case 0:
+    case 4:
+        return walk->field == 1;
+    case 3:
+        return walk->field == 5 || walk->field == 7 || (walk->field >= 9 && walk->field <= 11);
+    default:
+        return walk->field == 2;
+    }
+}
 
 static void on_length(struct sw_lg_walk *walk, uint64_t len)
 {
@@ -39,22 +60,23 @@ static void on_length(struct sw_lg_walk *walk, uint64_t len)
         walk->bad = true;
         return;
     }
-    if (walk->depth < 3 && walk->field == inner_field[walk->depth]) {
-        bool span = walk->depth == 2;
-        walk->spans += span;
-        if (span && !walk->want_ids) {
+    if (walk->depth <= item_depth[walk->signal] && is_inner(walk)) {
+        bool item = walk->depth == item_depth[walk->signal];
+        walk->spans += item;
+        if (item && !walk->want_ids) {
             walk->skip = len;
             return;
         }
         walk->depth++;
         walk->end[walk->depth] = walk->pos + len;
-        if (span) {
+        if (item) {
             memset(&walk->current, 0, sizeof(walk->current));
             walk->ids_seen = 0;
         }
         return;
     }
-    if (walk->depth == 3 && ((walk->field == 1 && len == 16) || (walk->field == 2 && len == 8))) {
+    if (walk->want_ids && walk->depth == 3
+        && ((walk->field == 1 && len == 16) || (walk->field == 2 && len == 8))) {
         walk->part = SW_LG_WALK_ID;
         walk->id_left = (unsigned)len;
         walk->ids_seen |= walk->field;

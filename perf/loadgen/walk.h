@@ -1,4 +1,5 @@
-/** Counts the spans of an ExportTraceServiceRequest as its bytes arrive, in pieces of any size.
+/** Counts the spans, data points or log records of a request as its bytes arrive, in pieces of any
+ * size.
  *
  * Only lengths are followed: attributes are skipped unseen. When IDs are wanted, they are picked
  * out of the spans whatever the order of the fields.
@@ -8,17 +9,19 @@
 
 #include "perf/loadgen/common.h"
 #include "perf/loadgen/record.h"
+#include "perf/loadgen/signal.h"
 
 enum sw_lg_walk_part { SW_LG_WALK_KEY, SW_LG_WALK_LENGTH, SW_LG_WALK_VARINT, SW_LG_WALK_ID };
 
 struct sw_lg_walk {
-    bool want_ids;
+    enum sw_lg_signal signal;
+    bool want_ids; // of spans; other items have none
     bool bad;
     enum sw_lg_walk_part part;
-    unsigned depth;  // 0 request, 1 ResourceSpans, 2 ScopeSpans, 3 Span
+    unsigned depth;  // 0 request, 1 ResourceSpans, 2 ScopeSpans, 3 Span or Metric, 4 Gauge, Sum...
     uint64_t pos;    // bytes taken so far
     uint64_t skip;   // bytes to pass over
-    uint64_t end[4]; // where the message of each depth ends
+    uint64_t end[5]; // where the message of each depth ends
     uint64_t number; // varint so far
     unsigned shift;
     uint32_t field;
@@ -31,7 +34,12 @@ struct sw_lg_walk {
 };
 
 /** size: bytes of the whole message, UINT64_MAX when unknown (HTTP/1 chunks). */
-void sw_lg_walk_begin(struct sw_lg_walk *walk, uint64_t size, bool want_ids);
+void sw_lg_walk_begin(
+    struct sw_lg_walk *walk,
+    enum sw_lg_signal signal,
+    uint64_t size,
+    bool want_ids
+);
 void sw_lg_walk_feed(struct sw_lg_walk *walk, const uint8_t *data, size_t len);
 
 /** True when the bytes so far are a whole, well-formed message. */
