@@ -399,7 +399,8 @@ static int run_validate(const struct sw_cli *cli, struct options *options)
     bool fits = load_appliance(options, conf, &appliance, appliance_error) == SW_OK;
     if (err == SW_OK && fits && cli->check != NULL) {
         cli->check(conf, appliance, &errors);
-        err = errors.out_of_memory ? SW_E_NOMEM : SW_OK;
+        err = errors.refused_count > 0 ? SW_E_INVALID : SW_OK;
+        err = errors.out_of_memory ? SW_E_NOMEM : err;
     }
     bool denied = err == SW_OK && options->deny_warnings && errors.warnings_count > 0;
     int code = err == SW_OK && !denied && fits ? EXIT_WELL : EXIT_FAILED;

@@ -109,6 +109,31 @@ static const struct sw_field reader_fields[] = {
     SW_FIELD_END,
 };
 
+#define LABELS "pull::exporter::prometheus::with_resource_constant_labels"
+
+/** Names of attributes: {included: [...], excluded: [...]}. */
+static void constant_labels_check(const struct sw_value *filter, struct sw_check *check)
+{
+    if (filter->kind != SW_VALUE_NULL && filter->kind != SW_VALUE_MAP) {
+        sw_complain(check, SW_COMPLAINT_ERROR, LABELS, "must be a map");
+        return;
+    }
+    for (size_t i = 0; filter->kind == SW_VALUE_MAP && i < filter->list.count; i++) {
+        const struct sw_value_entry *entry = &SW_LIST_AT(filter->list, struct sw_value_entry, i);
+        bool fine = entry->value.kind == SW_VALUE_LIST || entry->value.kind == SW_VALUE_NULL;
+        for (size_t n = 0; entry->value.kind == SW_VALUE_LIST && n < entry->value.list.count; n++) {
+            fine &= SW_LIST_AT(entry->value.list, struct sw_value, n).kind == SW_VALUE_STRING;
+        }
+        if (strcmp(entry->key, "included") != 0 && strcmp(entry->key, "excluded") != 0) {
+            sw_complain(check, SW_COMPLAINT_ERROR, LABELS, "invalid key \"%s\"", entry->key);
+        } else if (!fine) {
+            sw_complain(
+                check, SW_COMPLAINT_ERROR, LABELS, "\"%s\" must be a list of names", entry->key
+            );
+        }
+    }
+}
+
 static void reader_check(void *section, struct sw_check *check)
 {
     const struct sw_reader_conf *conf = section;
@@ -122,6 +147,10 @@ static void reader_check(void *section, struct sw_check *check)
     } else if (conf->pull.enabled && !conf->pull.exporter.prometheus.enabled) {
         sw_complain(check, SW_COMPLAINT_ERROR, "pull::exporter", "no valid metric exporter");
     }
+    constant_labels_check(
+        &conf->pull.exporter.prometheus.page.with_resource_constant_labels,
+        check
+    );
 }
 
 static const struct sw_field metrics_fields[] = {

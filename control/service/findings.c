@@ -197,9 +197,11 @@ static int build(struct service *service, char *error, size_t error_size)
     return err;
 }
 
-// The builder's texts begin with the place of the component that failed.
-static void tell_build(struct findings *findings, const char *error)
+// The builder's texts begin with the place of the component that failed. A processor that makes no sense in
+// its pipeline is found by the Collector's `validate`, too; everything else only by its start.
+static void tell_build(struct findings *findings, int err, const char *error)
 {
+    enum sw_complaint complaint = SW_COMPLAINT_AT_START;
     const struct sw_conf *conf = findings->conf;
     struct sw_mark mark = {.source = ""};
     char path[512] = "";
@@ -211,10 +213,15 @@ static void tell_build(struct findings *findings, const char *error)
             snprintf(path, sizeof(path), "%s::%s", sw_component_section(item->kind), item->id);
             mark = item->mark;
             error += len;
+            if (item->kind == SW_PROCESSOR && err == SW_E_INVALID) {
+                complaint = SW_COMPLAINT_ERROR;
+            }
             break;
         }
     }
-    sw_conf_errors_add(findings->errors, SW_COMPLAINT_AT_START, false, mark, path, error);
+    sw_conf_errors_add(
+        findings->errors, complaint, complaint == SW_COMPLAINT_ERROR, mark, path, error
+    );
 }
 
 // The stages are made on one core that never runs, and go again.
@@ -234,7 +241,7 @@ static void check_build(struct findings *findings, const struct sw_appliance *ap
         err = build(service, error, sizeof(error));
     }
     if (err != SW_OK) {
-        tell_build(findings, error[0] != '\0' ? error : sw_err_text(err));
+        tell_build(findings, err, error[0] != '\0' ? error : sw_err_text(err));
     }
     sw_generation_free(service->generation);
     sw_receivers_free(service->receivers);

@@ -111,6 +111,12 @@ static void test_what_the_collector_refuses_is_refused(void **state)
         {"metrics: {level: basic, readers: []}", "metrics reader should exist when"},
         {"metrics: {readers: [{}]}", "metrics::readers::0: a reader is either pull or periodic"},
         {"metrics: {readers: [{pull: {exporter: {}}}]}", "no valid metric exporter"},
+        {"metrics: {readers: [{pull: {exporter: {prometheus: {with_resource_constant_labels: "
+         "{include: [a]}}}}}]}",
+         "with_resource_constant_labels: invalid key \"include\""},
+        {"metrics: {readers: [{pull: {exporter: {prometheus: {with_resource_constant_labels: "
+         "{included: a}}}}}]}",
+         "\"included\" must be a list of names"},
         {"metrics: {views: [{selector: {}}]}", "can only be set when"},
         {"metrics: {level: detailed, views: {a: b}}", "must be a list"},
         {"resource: [1]", "service::telemetry::resource: must be a map"},

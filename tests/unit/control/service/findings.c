@@ -124,12 +124,39 @@ static void test_what_the_start_refuses_is_a_warning_with_its_place(void **state
     world_close();
 }
 
+static void test_processor_that_its_pipeline_makes_senseless_is_refused(void **state)
+{
+    world_open();
+    world.components = sw_registry;
+    world.components_count = sw_registry_count;
+    world_load_text(IN OUT
+                    "processors: {attributes: {include: {match_type: strict, log_bodies: [a]}, "
+                    "actions: [{key: a, action: delete}]}}\n" VIA("attributes"));
+    assert_int_equal(world.err, 0);
+    sw_service_check_conf(world.conf, appliance, &world.errors);
+    assert_int_equal(world.errors.refused_count, 1);
+    assert_non_null(world_finding("processors::attributes: processor attributes: log_bodies"));
+    world_close();
+}
+
+static void test_nop_takes_every_signal(void **state)
+{
+    look(IN "exporters: {nop: }\n"
+            "service: {pipelines: {traces: {receivers: [otlp], exporters: [nop]}, metrics: "
+            "{receivers: [otlp], exporters: [nop]}, logs: {receivers: [otlp], exporters: "
+            "[nop]}}}\n");
+    assert_int_equal(world.errors.count, 0);
+    world_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_oddity_is_told_at_its_place),
         cmocka_unit_test(test_neighbours_that_only_look_alike_are_left_alone),
         cmocka_unit_test(test_what_the_start_refuses_is_a_warning_with_its_place),
+        cmocka_unit_test(test_processor_that_its_pipeline_makes_senseless_is_refused),
+        cmocka_unit_test(test_nop_takes_every_signal),
     };
     return cmocka_run_group_tests_name("findings", tests, open_appliance, close_appliance);
 }
