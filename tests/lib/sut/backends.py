@@ -4,6 +4,7 @@ HttpBackend and FrameBackend (gRPC, on frame level) can answer anything, for the
 GrpcBackend is a real grpcio server, for the system tests.
 """
 import http.server
+import json
 import socket
 import struct
 import threading
@@ -30,7 +31,11 @@ class Arrival:
     at: float = field(default_factory=time.monotonic)
 
     def message(self):
-        return otlp.Request.FromString(self.body)
+        request = otlp.REQUESTS[otlp.signal_of_path(self.path)]
+        kind = next((value for name, value in self.headers if name.lower() == "content-type"), "")
+        if kind.startswith("application/json"):
+            return otlp.from_json(json.loads(self.body), request)
+        return request.FromString(self.body)
 
 
 class Backend:

@@ -1,4 +1,4 @@
-"""OTLP messages of traces: from and to JSON, and in a form in which equal meanings are equal values."""
+"""OTLP messages: from and to JSON, and in a form in which equal meanings are equal values."""
 import base64
 import gzip
 import json
@@ -15,13 +15,26 @@ EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 LOGS_EXPORT = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 METRICS_EXPORT = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 
-# Cases on signals without a pipeline send these too; nothing else here knows them.
 REQUESTS = {"traces": Request, "logs": logs_service_pb2.ExportLogsServiceRequest,
             "metrics": metrics_service_pb2.ExportMetricsServiceRequest}
+RESPONSES = {"traces": Response, "logs": logs_service_pb2.ExportLogsServiceResponse,
+             "metrics": metrics_service_pb2.ExportMetricsServiceResponse}
+# What holds a signal's items: resources, scopes, and the items.
+LEVELS = {"traces": ("resourceSpans", "scopeSpans", "spans"), "logs": ("resourceLogs", "scopeLogs", "logRecords"),
+          "metrics": ("resourceMetrics", "scopeMetrics", "metrics")}
 EXPORTS = {"traces": EXPORT, "logs": LOGS_EXPORT, "metrics": METRICS_EXPORT}
 
 IDS = ("traceId", "spanId", "parentSpanId")
 LONGEST_TEXT = 2000
+
+
+def signal_of_path(path):
+    """The signal that a gRPC method or an HTTP path carries; traces where it names none."""
+    return next((signal for signal in ("metrics", "logs") if signal in path.lower()), "traces")
+
+
+def _signal_of(message):
+    return next(signal for signal, request in REQUESTS.items() if isinstance(message, request))
 
 
 def _with_ids(value, convert):
@@ -69,14 +82,15 @@ def normal(value):
 
 
 def items(message):
-    """Every span with its resource and scope as plain values, in an order of their own."""
+    """Every span, metric or record with its resource and scope as plain values, in an order of their own."""
+    resources, scopes, leaves = LEVELS[_signal_of(message)]
     out = []
-    for resource in to_json(message).get("resourceSpans", []):
-        for scope in resource.get("scopeSpans") or [{}]:
-            for span in scope.get("spans", []):
+    for resource in to_json(message).get(resources, []):
+        for scope in resource.get(scopes) or [{}]:
+            for item in scope.get(leaves, []):
                 out.append(normal({
                     "resource": resource.get("resource", {}), "resourceSchemaUrl": resource.get("schemaUrl", ""),
-                    "scope": scope.get("scope", {}), "scopeSchemaUrl": scope.get("schemaUrl", ""), "spans": span}))
+                    "scope": scope.get("scope", {}), "scopeSchemaUrl": scope.get("schemaUrl", ""), leaves: item}))
     return sorted(out, key=lambda item: json.dumps(item, sort_keys=True))
 
 
@@ -89,7 +103,14 @@ def spans(message):
 
 
 def count(message):
-    return sum(1 for _ in spans(message))
+    """Spans, data points or log records."""
+    signal = _signal_of(message)
+    if signal == "traces":
+        return sum(1 for _ in spans(message))
+    if signal == "logs":
+        return sum(len(s.log_records) for r in message.resource_logs for s in r.scope_logs)
+    metrics = (m for r in message.resource_metrics for s in r.scope_metrics for m in s.metrics)
+    return sum(len(getattr(m, m.WhichOneof("data")).data_points) for m in metrics if m.WhichOneof("data"))
 
 
 def attributes(pairs):

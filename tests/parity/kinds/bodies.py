@@ -1,5 +1,6 @@
 """Request bodies as case files describe them."""
 import base64
+import json
 
 from sut import codings, otlp
 
@@ -20,7 +21,18 @@ _LOGS = {"resourceLogs": [{"resource": _SHOP, "scopeLogs": [{
     "logRecords": [{"timeUnixNano": str(START), "observedTimeUnixNano": str(START + 1), "severityNumber": 17,
                     "severityText": "ERROR", "body": {"stringValue": "it broke"},
                     "traceId": TRACE, "spanId": SPAN}]}]}]}
-SAMPLES = {"traces": _TRACES, "logs": _LOGS}
+_METRICS = {"resourceMetrics": [{"resource": _SHOP, "scopeMetrics": [{"scope": {"name": "lib"}, "metrics": [
+    {"name": "hits", "unit": "1", "description": "number of hits",
+     "sum": {"aggregationTemporality": 2, "isMonotonic": True,
+             "dataPoints": [{"startTimeUnixNano": str(START), "timeUnixNano": str(START + 10), "asInt": "42"}]}},
+    {"name": "temperature",
+     "gauge": {"dataPoints": [{"timeUnixNano": str(START), "asDouble": 21.5,
+                               "attributes": [{"key": "room", "value": {"stringValue": "a"}}]}]}},
+    {"name": "latency",
+     "histogram": {"aggregationTemporality": 1,
+                   "dataPoints": [{"timeUnixNano": str(START), "count": "3", "sum": 6.5, "min": 0.5, "max": 3,
+                                   "bucketCounts": ["1", "2", "0"], "explicitBounds": [1, 5]}]}}]}]}]}
+SAMPLES = {"traces": _TRACES, "metrics": _METRICS, "logs": _LOGS}
 
 
 def _spans(spans, resource=None, scope=None):
@@ -55,17 +67,22 @@ def _many(spec, signal):
     return otlp.from_json(tree, otlp.REQUESTS[signal]).SerializeToString()
 
 
-def build(spec, signal="traces"):
-    """Bytes of a body: how it is made, then `encode`, `cut` (bytes off its end) and `append` (hex)."""
+def build(spec, signal="traces", as_json=False):
+    """Bytes of a body: how it is made, then `encode`, `cut` (bytes off its end) and `append` (hex).
+
+    as_json: a sample is OTLP/JSON."""
     if spec is None:
         return b""
     if isinstance(spec, str):
         spec = {"text": spec}
     if "sample" in spec:
         name = signal if spec["sample"] is True else spec["sample"]
-        data = otlp.from_json(SAMPLES[name], otlp.REQUESTS[name]).SerializeToString()
+        data = json.dumps(SAMPLES[name]).encode() if as_json else \
+            otlp.from_json(SAMPLES[name], otlp.REQUESTS[name]).SerializeToString()
     elif "otlp" in spec:
-        data = otlp.from_json(spec["otlp"]).SerializeToString()
+        data = otlp.from_json(spec["otlp"], otlp.REQUESTS[signal]).SerializeToString()
+    elif "json" in spec:
+        data = json.dumps(spec["json"], ensure_ascii=False).encode()
     elif "items" in spec:
         data = _many(spec, signal)
     elif "big" in spec:

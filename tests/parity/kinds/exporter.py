@@ -26,41 +26,41 @@ def observe(world, group):
     return out
 
 
-def _configuration(case, component, grpc, backend, http):
+def _configuration(case, signal, component, grpc, backend, http):
     names = {"sink": backend.address}
     target = {"endpoint": f"http://{backend.address}"} if http else \
         {"endpoint": backend.address, "tls": {"insecure": True}}
     processors = fill(case.get("processors", {}), names)
     tree = {
-        "receivers": {"otlp": {"protocols": {"grpc": {"endpoint": f"127.0.0.1:{grpc}"}}}},
+        "receivers": {"otlp": {"protocols": {"grpc": {"endpoint": f"127.0.0.1:{grpc}", "include_metadata": True}}}},
         "exporters": {component: merge(target, fill(case.get("config") or {}, names))},
-        "service": {"pipelines": {"traces": {
+        "service": {"pipelines": {signal: {
             "receivers": ["otlp"], "processors": list(processors), "exporters": [component]}}},
     }
     return {**tree, "processors": processors} if processors else tree
 
 
-def _send(case, grpc):
+def _send(case, signal, grpc):
     replies = []
-    with clients.Sender(f"127.0.0.1:{grpc}") as sender:
+    with clients.Sender(f"127.0.0.1:{grpc}", otlp.EXPORTS[signal]) as sender:
         for spec in case.get("requests", [{"sample": True}]):
             if "sleep" in spec:
                 time.sleep(spec["sleep"])
                 continue
             metadata = list(spec.get("metadata", {}).items()) or None
-            replies.append(sender.send(bodies.build(spec), metadata)[0])
+            replies.append(sender.send(bodies.build(spec, signal), metadata)[0])
     return replies
 
 
 def _case(world, case):
-    component = case.get("exporter", "otlp_http")
+    signal, component = case.get("signal", "traces"), case.get("exporter", "otlp_http")
     http = component.startswith(("otlp_http", "otlphttp"))
     (grpc,) = free_ports(1)
     backend = HttpBackend() if http else FrameBackend()
     backend.answer = answers.in_turn(case.get("backend", []), http)
     try:
-        with world.start(_configuration(case, component, grpc, backend, http)) as program:
-            replies = _send(case, grpc)
+        with world.start(_configuration(case, signal, component, grpc, backend, http)) as program:
+            replies = _send(case, signal, grpc)
             backend.wait_requests(case.get("wait_for", 1), case.get("wait_limit", 6))
             time.sleep(case.get("settle", 0.3))
             before_stop = len(backend.arrivals)

@@ -33,7 +33,7 @@ def _configuration(group, names, http_backend):
     return merge({
         "receivers": {"otlp": {"protocols": protocols}},
         "exporters": {component: {**target, **DIRECT}},
-        "service": {"pipelines": {signal: dict(pipeline) for signal in group["signals"]}},
+        "service": {"pipelines": {signal: dict(pipeline) for signal in group.get("signals", otlp.REQUESTS)}},
     }, fill(group.get("config", {}), names))
 
 
@@ -87,7 +87,8 @@ def _http_bytes(request, names):
         raw = fill(request["raw"], names).encode().replace(b"\n", b"\r\n")
         return raw + bodies.build(request.get("body")), path, method
     headers = {"Host": names["http"], "Content-Type": "application/x-protobuf", **request.get("headers", {})}
-    body = bodies.build(request.get("body"), "logs" if "logs" in path else "traces")
+    as_json = "json" in (headers["Content-Type"] or "").lower()
+    body = bodies.build(request.get("body"), otlp.signal_of_path(path), as_json)
     if "chunks" in request:
         headers["Transfer-Encoding"] = "chunked"
         body = _chunked(body, request["chunks"], request.get("last_chunk", "0\r\n\r\n"))
@@ -107,7 +108,7 @@ def _http(case, names, backend):
                                    silence=request.get("timeout", 3.0))
     responses = []
     for answer in clients.parse_answers(got, method):
-        body = _decoded(answer)
+        body = _decoded(answer, otlp.signal_of_path(path))
         if case.get("text") == "free" and isinstance(body, dict) and "text" in body:
             body = {"~text": body["text"]}
         shown = {name: value for name, value in answer.headers.items()
@@ -116,7 +117,7 @@ def _http(case, names, backend):
     return {"responses": responses, "closed": closed, "arrived": _arrived(backend)}
 
 
-def _decoded(answer):
+def _decoded(answer, signal):
     """A response body as a value that can be compared; texts of errors are only shown."""
     if not answer.body:
         return ""
@@ -125,7 +126,7 @@ def _decoded(answer):
     try:
         if kind.startswith("application/x-protobuf"):
             return _status_value(answer.body) if answer.status >= 400 else otlp.to_json(
-                otlp.Response.FromString(answer.body))
+                otlp.RESPONSES[signal].FromString(answer.body))
         if kind.startswith("application/json"):
             value = json.loads(answer.body)
             if answer.status >= 400 and "message" in value:
@@ -169,7 +170,7 @@ def _grpc(case, names, backend):
     if call.data:
         coding = call.headers.get("grpc-encoding", "") if call.data[0] else ""
         message = codings.unpack(coding, call.data[5:], framed=True)
-        out["response"] = otlp.to_json(otlp.Response.FromString(message))
+        out["response"] = otlp.to_json(otlp.RESPONSES[request.get("signal", "traces")].FromString(message))
     return out
 
 
