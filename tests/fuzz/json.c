@@ -3,41 +3,50 @@
  * protobuf, for the writer alone. */
 #include "tests/lib/json.h"
 
-#include "dataplane/otlp/validate.h"
-
-#include "otlp.pb-c.h"
+#include "tests/lib/otlp_compare.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define AGREE(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 static bool same(const struct sw_buf *a, const struct sw_buf *b)
 {
     return a->size == b->size && memcmp(a->data, b->data, a->size) == 0;
 }
 
-/* What we read must be what everybody reads. Protobuf-c holds lists of any depth on the stack, which our limit
- * of depth makes harmless. */
+/* What we read must be what everybody reads: the reference validator, the walkers and protobuf-c, of all
+ * signals. */
 static void check_request(enum sw_signal signal, const struct json_reading *reading)
 {
     struct sw_otlp_counts counts;
     const struct sw_buf *buf = reading->request;
+    AGREE(otlp_compare(signal, buf->data, buf->size));
     AGREE(sw_otlp_validate(signal, buf->data, buf->size, &counts, NULL) == SW_OK);
     AGREE(counts.migrate || counts.items == reading->items_count);
-    if (signal != SW_TRACES) {
-        return;
-    }
-    Oracle__Request *request = oracle__request__unpack(NULL, buf->size, buf->data);
-    AGREE(request != NULL);
-    oracle__request__free_unpacked(request, NULL);
 }
 
-/* JSON, protobuf, JSON, protobuf: after the first round nothing changes any more. */
+/* Protobuf-c writes again what it read of the request. */
+static struct sw_buf *repack(enum sw_signal signal, const struct sw_buf *request)
+{
+    ProtobufCMessage *message = oracle_unpack(signal, request->data, request->size);
+    AGREE(message != NULL);
+    struct sw_buf *packed = sw_buf_new(NULL, (uint32_t)protobuf_c_message_get_packed_size(message));
+    packed->size = (uint32_t)protobuf_c_message_pack(message, packed->data);
+    protobuf_c_message_free_unpacked(message, NULL);
+    return packed;
+}
+
+/* The JSON of what protobuf-c makes of a request is the JSON of the request. */
+static void check_repacked(enum sw_signal signal, const struct sw_buf *request, struct sw_buf *json)
+{
+    struct sw_buf *other = NULL;
+    struct sw_buf *packed = repack(signal, request);
+    AGREE(json_write(signal, json_bytes(packed), SIZE_MAX, NULL, &other) == SW_OK);
+    AGREE(same(json, other));
+    sw_buf_unref(packed);
+    sw_buf_unref(other);
+}
+
+/* JSON, protobuf, JSON, protobuf: after the first round nothing changes any more, and protobuf-c reads
+ * both as we do. */
 static void check_rounds(enum sw_signal signal, const struct json_reading *first)
 {
     struct sw_buf *json = NULL;
@@ -50,6 +59,8 @@ static void check_rounds(enum sw_signal signal, const struct json_reading *first
     AGREE(second.err == SW_OK && second.items_count == first->items_count);
     AGREE(json_write(signal, json_bytes(second.request), SIZE_MAX, NULL, &again) == SW_OK);
     AGREE(same(json, again));
+    check_request(signal, &second);
+    check_repacked(signal, second.request, json);
     sw_buf_unref(json);
     sw_buf_unref(again);
     sw_buf_unref(sliced);
