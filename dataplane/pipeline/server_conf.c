@@ -224,7 +224,8 @@ const struct sw_field sw_http_server_fields[] = {
     SW_BOOL("include_metadata", struct sw_http_server_conf, include_metadata, "false",
             "headers of requests reach the processors"),
     SW_HEADERS("response_headers", struct sw_http_server_conf, response_headers,
-               "added to every answer"),
+               "added to every answer; names that are no header names, Content-Length and "
+               "Transfer-Encoding are left out"),
     SW_STRINGS("compression_algorithms", struct sw_http_server_conf, compression_algorithms,
                ",gzip,zstd,zlib,snappy,deflate,lz4,x-snappy-framed",
                "names accepted in Content-Encoding; an empty list turns decoding off"),

@@ -29,6 +29,19 @@ static uint64_t after(uint64_t from_ns, int64_t time_ns)
     return time_ns > 0 && from_ns != SW_TIME_NEVER ? from_ns + (uint64_t)time_ns : SW_TIME_NEVER;
 }
 
+// Give or take a tenth, so that connections that came together do not go together.
+static uint64_t age_deadline(struct grpc_conn *grpc)
+{
+    struct sw_core *core = core_of(grpc);
+    uint64_t at_ns = after(core->now_ns, conf_of(grpc)->parameters.max_connection_age_ns);
+    if (at_ns == SW_TIME_NEVER) {
+        return at_ns;
+    }
+    // Both the time and the age have 63 bits: no sum wraps.
+    uint64_t part_ns = (at_ns - core->now_ns) / JITTER_PART;
+    return part_ns > 0 ? at_ns - part_ns + sw_rand_u64(&core->rand) % (2 * part_ns) : at_ns;
+}
+
 static uint64_t ping_time(const struct grpc_conn *grpc)
 {
     int64_t time_ns = conf_of(grpc)->parameters.time_ns;
@@ -61,14 +74,9 @@ static void watch(struct grpc_conn *grpc)
 void sw_receive_grpc_life_begin(struct grpc_conn *grpc)
 {
     struct sw_core *core = core_of(grpc);
-    int64_t age_ns = conf_of(grpc)->parameters.max_connection_age_ns;
-    int64_t part_ns = age_ns / JITTER_PART;
-    if (part_ns > 0) {
-        age_ns += (int64_t)(sw_rand_u64(&core->rand) % (2 * (uint64_t)part_ns)) - part_ns;
-    }
     grpc->life = (struct grpc_life){
         .idle_ns = core->now_ns,
-        .age_ns = after(core->now_ns, age_ns),
+        .age_ns = age_deadline(grpc),
         .look_ns = core->now_ns + ping_time(grpc),
         .seen_ns = core->now_ns,
     };
@@ -95,6 +103,9 @@ static bool look_at_peer(struct grpc_conn *grpc, uint64_t now_ns)
     static const uint8_t nothing[8] = {0};
     struct grpc_life *life = &grpc->life;
     uint64_t time_ns = ping_time(grpc);
+    if (grpc->conn.stream->paused) {
+        life->read_ns = now_ns; // it is we who do not listen: its answer may be waiting
+    }
     if (life->read_ns > life->seen_ns) {
         life->pinged = false;
         life->seen_ns = life->read_ns;

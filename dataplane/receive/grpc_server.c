@@ -184,10 +184,12 @@ static void *on_begin(void *owner, int32_t id)
         return NULL;
     }
     struct receive_call *call = sw_receive_call_new(&grpc->conn);
-    if (call != NULL) {
-        call->id = id;
-        grpc->life.idle_ns = SW_TIME_NEVER;
+    if (call == NULL) {
+        receive_count_refusal(grpc->conn.endpoint, RECEIVE_MEMORY);
+        return NULL;
     }
+    call->id = id;
+    grpc->life.idle_ns = SW_TIME_NEVER;
     return call;
 }
 

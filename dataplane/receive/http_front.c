@@ -17,7 +17,7 @@
 #define EMPTY_NAMES_MAX 16u
 
 struct header {
-    struct sw_http_text name; // in Go's canonical form
+    struct sw_http_text name; // in Go's canonical form, NUL-terminated
     struct sw_http_text value;
 };
 
@@ -27,7 +27,7 @@ struct receive_front {
     struct header *lines; // of the answer in the making
     size_t fixed_count;
     size_t lines_count;
-    char *names;   // of `fixed`
+    char *texts;   // of `fixed`
     char *exposed; // Access-Control-Expose-Headers; NULL: none
     char max_age[24];
     bool cors;
@@ -39,18 +39,33 @@ struct receive_front {
 
 /* ---- making ---- */
 
-// http.CanonicalHeaderKey: names with foreign bytes stay as they are.
-static void canonical(const char *name, char *to)
+static bool is_token(const char *name)
 {
-    bool sound = true;
+    bool sound = *name != '\0';
     for (const char *at = name; *at != '\0'; at++) {
         sound = sound && (isalnum((unsigned char)*at) || strchr("!#$%&'*+-.^_`|~", *at) != NULL);
     }
+    return sound;
+}
+
+// http.CanonicalHeaderKey: names with foreign bytes stay as they are.
+static void canonical(const char *name, char *to)
+{
+    bool sound = is_token(name);
     bool upper = true;
     for (; *name != '\0'; name++) {
         int c = (unsigned char)*name;
         *to++ = (char)(!sound ? c : upper ? toupper(c) : tolower(c));
         upper = c == '-';
+    }
+    *to = '\0';
+}
+
+// net/http headerNewlineToSpace: a value never becomes a second line.
+static void one_line(const char *value, char *to)
+{
+    for (; *value != '\0'; value++) {
+        *to++ = (char)(*value == '\n' || *value == '\r' ? ' ' : *value);
     }
     *to = '\0';
 }
@@ -65,10 +80,20 @@ static bool has_entry(const struct sw_list *list, const char *what)
     return false;
 }
 
+// Go leaves names out that are none. How long a body is, is not for a configuration to say.
+static bool may_be_sent(struct sw_http_text name)
+{
+    return is_token(name.data) && !sw_http_text_is(name, "Content-Length")
+           && !sw_http_text_is(name, "Transfer-Encoding");
+}
+
 static void set_fixed(struct receive_front *front, struct sw_http_text name, const char *value)
 {
     struct sw_http_text trimmed = sw_http_text_trim((struct sw_http_text){value, strlen(value)});
     size_t at = 0;
+    if (!may_be_sent(name)) {
+        return;
+    }
     while (at < front->fixed_count && !sw_http_text_is(front->fixed[at].name, name.data)) {
         at++;
     }
@@ -87,19 +112,23 @@ static int make_fixed(struct receive_front *front)
     size_t lines = list->count + CORS_LINES_MAX + ASKED_LINES_MAX;
     size_t bytes = 1;
     for (size_t i = 0; i < list->count; i++) {
-        bytes += strlen(SW_LIST_AT(*list, struct sw_pair, i).name) + 1;
+        const struct sw_pair *pair = &SW_LIST_AT(*list, struct sw_pair, i);
+        bytes += strlen(pair->name) + strlen(pair->value) + 2;
     }
     front->fixed = sw_zalloc((list->count + 1) * sizeof(*front->fixed));
     front->lines = sw_zalloc(lines * sizeof(*front->lines));
-    front->names = sw_zalloc(bytes);
-    if (front->fixed == NULL || front->lines == NULL || front->names == NULL) {
+    front->texts = sw_zalloc(bytes);
+    if (front->fixed == NULL || front->lines == NULL || front->texts == NULL) {
         return SW_E_NOMEM;
     }
-    char *at = front->names;
+    char *at = front->texts;
     for (size_t i = 0; i < list->count; i++) {
         const struct sw_pair *pair = &SW_LIST_AT(*list, struct sw_pair, i);
+        struct sw_http_text name = {at, strlen(pair->name)};
         canonical(pair->name, at);
-        set_fixed(front, (struct sw_http_text){at, strlen(at)}, pair->value);
+        at += name.len + 1;
+        one_line(pair->value, at);
+        set_fixed(front, name, at);
         at += strlen(at) + 1;
     }
     return SW_OK;
@@ -175,7 +204,7 @@ void sw_receive_front_free(struct receive_front *front)
     if (front != NULL) {
         sw_free(front->fixed);
         sw_free(front->lines);
-        sw_free(front->names);
+        sw_free(front->texts);
         sw_free(front->exposed);
         sw_free(front);
     }

@@ -188,7 +188,7 @@ void sw_receive_http_send(struct http_conn *http)
                  || !receiver->env.conf->protocols.http.server.keep_alives_enabled
                  || (sw_receive_front_closes(receiver->front) && !reply.bare) || http->late;
     sw_receive_http_drop_body(http);
-    bool usual = reply.status == 200 && http->media == RECEIVE_MEDIA_PROTOBUF;
+    bool usual = reply.status == 200 && reply.type != NULL && http->media == RECEIVE_MEDIA_PROTOBUF;
     if (http->late) {
         // As where Go's write fails: nothing is said.
     } else if (usual && !close && is_modern(http) && receiver->front == NULL) {

@@ -26,6 +26,15 @@ static void turn_away_empty(struct http_conn *http, unsigned status)
     sw_receive_http_turn_away(http, RECEIVE_PROTOCOL, &reply);
 }
 
+// As net/http's globalOptionsHandler, which stands in front of every handler.
+static void answer_options(struct http_conn *http)
+{
+    struct http_reply reply = {.status = 200, .bare = true};
+    http->call->answered = true;
+    http->call->state = CALL_DONE;
+    sw_receive_http_give(http, &reply);
+}
+
 static void turn_away_not_found(struct http_conn *http)
 {
     struct http_reply reply = {
@@ -112,6 +121,10 @@ static bool check_head(struct http_conn *http)
     struct sw_http_text encoding = {"", 0};
     if (message->expect_other) {
         turn_away_empty(http, 417);
+        return false;
+    }
+    if (sw_http_text_is(message->target, "*") && sw_http_text_is(message->method, "OPTIONS")) {
+        answer_options(http);
         return false;
     }
     if (sw_receive_front_is_preflight(http->conn.endpoint->receiver->front, message)) {
@@ -428,8 +441,10 @@ static const struct sw_stream_events stream_events = {
 
 static void drain(struct receive_conn *conn)
 {
-    // Answers say goodbye themselves; where no request is under way nothing is to be said.
-    if (http_of(conn)->call == NULL) {
+    const struct http_conn *http = http_of(conn);
+    // Answers say goodbye themselves, also those of requests that have only begun to come; where none is
+    // under way nothing is to be said.
+    if (http->call == NULL && http->rest == NULL && sw_http1_idle(&http->http)) {
         if (conn->stream->queued_bytes == 0) {
             sw_receive_conn_close(conn);
         } else {

@@ -122,6 +122,9 @@ void sw_receive_http_due(struct receive_conn *conn, uint64_t now_ns)
 void sw_receive_http_sweep(struct receive_conn *conn, uint64_t now_ns)
 {
     struct http_conn *http = http_of(conn);
+    if (conn->congested) {
+        return; // it is we who do not read
+    }
     if (http->call == NULL) {
         if (!sw_http1_idle(&http->http) && head_timeout(http) <= 0
             && now_ns - conn->since_ns >= RECEIVE_HEAD_NS) {
