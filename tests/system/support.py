@@ -4,7 +4,11 @@ import json
 import os
 import pathlib
 import signal
+import shutil
+import socket
 import subprocess
+import tempfile
+import time
 import urllib.request
 
 from sut import otlp
@@ -20,6 +24,14 @@ JS = HERE / "js"
 def is_spanweir(binary):
     code, text, _ = run(binary, ["--version"])
     return code == 0 and "spanweir" in text
+
+
+def wait_for(what, limit=30):
+    """The first truth that `what` answers; its last answer when there is none for so long."""
+    end = time.monotonic() + limit
+    while not (answer := what()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return answer
 
 
 class Gateway:
@@ -59,30 +71,32 @@ class Stage(contextlib.ExitStack):
             "GATEWAY_METRICS": str(page), "DECISION_WAIT": "1s", **environment})
         return Gateway(program, f"127.0.0.1:{grpc}", page=page)
 
-    def agent(self, gateway, environment):
+    def agent(self, gateway, environment, config=EXAMPLES / "agent.yaml"):
+        """deploy/examples/agent.yaml or another file that takes the same variables."""
         grpc, http, health, page = free_ports(4)
-        program = self.program(EXAMPLES / "agent.yaml", health=health, environment={
+        program = self.program(config, health=health, environment={
             "AGENT_GRPC": f"127.0.0.1:{grpc}", "AGENT_HTTP": f"127.0.0.1:{http}",
             "AGENT_HEALTH": f"127.0.0.1:{health}", "AGENT_METRICS": str(page), "GATEWAY": gateway.grpc,
             **environment})
         return Gateway(program, f"127.0.0.1:{grpc}", f"127.0.0.1:{http}", page)
 
-    def simple(self, exporters, *, processors=None, environment=None, receiver=None, **keywords):
-        """One pipeline: otlp receiver, `processors`, all of `exporters`. {name: configuration} each."""
+    def simple(self, exporters, *, processors=None, environment=None, receiver=None, pipelines=("traces",),
+               reader=None, **keywords):
+        """otlp receiver, `processors`, all of `exporters` in each pipeline. {name: configuration} each."""
         grpc, http = free_ports(2)
         processors = processors or {}
         tree = {
             "receivers": {"otlp": receiver or {"protocols": {"grpc": {"endpoint": f"127.0.0.1:{grpc}"},
                                                              "http": {"endpoint": f"127.0.0.1:{http}"}}}},
             "exporters": exporters,
-            "service": {"pipelines": {"traces": {"receivers": ["otlp"], "processors": list(processors),
-                                                 "exporters": list(exporters)}}},
+            "service": {"pipelines": {name: {"receivers": ["otlp"], "processors": list(processors),
+                                             "exporters": list(exporters)} for name in pipelines}},
         }
         if processors:
             tree["processors"] = processors
         (page,) = free_ports(1)
         tree["service"]["telemetry"] = {"metrics": {"readers": [
-            {"pull": {"exporter": {"prometheus": {"host": "127.0.0.1", "port": page}}}}]}}
+            {"pull": {"exporter": {"prometheus": {"host": "127.0.0.1", "port": page, **(reader or {})}}}}]}}
         program = self.program(tree, environment=environment, own_page=True, **keywords)
         return Gateway(program, f"127.0.0.1:{grpc}", f"127.0.0.1:{http}", page)
 
@@ -114,6 +128,46 @@ def ids(backend):
 
 def sent_ids(spans):
     return [(int(s["traceId"], 16), int(s["spanId"], 16)) for s in spans]
+
+
+class Daemon:
+    """A program from a Debian package, in a folder of its own; ready as soon as all `ports` are open."""
+
+    def __init__(self, name, files, arguments, ports):
+        self._folder = tempfile.TemporaryDirectory(prefix=f"{name}-")
+        self.folder = pathlib.Path(self._folder.name)
+        for file, text in files.items():
+            (self.folder / file).write_text(text.replace("@dir@", str(self.folder)), encoding="utf-8")
+        # Debian's servers are in sbin, which is not on everybody's PATH.
+        path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+        assert path, f"there is no {name}; scripts/setup --tests installs it"
+        self._log = open(self.folder / "log", "wb")
+        self._process = subprocess.Popen([path, *(a.replace("@dir@", str(self.folder)) for a in arguments)],
+                                         stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT)
+        if not all(wait_for(lambda port=port: self._is_open(port)) for port in ports):
+            text = self.log()
+            self.close()
+            raise RuntimeError(f"{name} did not start: {text[-900:]}")
+
+    def _is_open(self, port):
+        if self._process.poll() is not None:
+            return False
+        with socket.socket() as sock:
+            return sock.connect_ex(("127.0.0.1", port)) == 0
+
+    def log(self):
+        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+
+    def close(self):
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._log.close()
+        self._folder.cleanup()
 
 
 class JsBackend:
