@@ -89,12 +89,14 @@ static void fanout_consume(struct sw_stage *stage, struct sw_batch *batch, struc
     struct fanout *fanout = (struct fanout *)stage;
     uint32_t mask = take_mask(fanout);
     SW_ASSERT(mask != 0);
-    sw_ticket_add(ticket, (uint32_t)__builtin_popcount(mask) - 1);
+    sw_ticket_add(ticket, fanout->branches_count - 1);
     unsigned last = 31u - (unsigned)__builtin_clz(mask);
     for (unsigned i = 0; i < fanout->branches_count; i++) {
         struct sw_stage *branch = fanout->branches[i];
         if ((mask & (1u << i)) == 0) {
+            // The others have it; whoever sent it still hears that it did not reach everybody.
             branch->ops->drop(branch, batch, fanout->refused_err[i]);
+            sw_ticket_settle_err(ticket, fanout->refused_err[i]);
         } else if (i != last) {
             hand_to(branch, batch, ticket);
         }

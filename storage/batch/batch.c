@@ -35,6 +35,9 @@ struct batcher {
     struct sw_task task;   // more to send than fits one step
     struct sw_ticket ticket;
     bool sending; // ticket is not settled: the next stage works on a batch
+    enum trigger sending_trigger;
+    uint32_t sending_items;
+    uint64_t sending_bytes;
     bool waiting; // no room downstream
     bool due;     // the timer came and what is held has not been sent yet
 };
@@ -240,29 +243,40 @@ static int form(struct batcher *batcher)
 
 /* ---- sending ---- */
 
+static void count_sent(const struct batcher *batcher)
+{
+    const struct batches *batches = batcher->batches;
+    bool by_size = batcher->sending_trigger == TRIGGER_SIZE;
+    sw_count(by_size ? batches->size_triggers : batches->timeout_triggers, 1);
+    sw_measure(batches->send_size, batcher->sending_items);
+    sw_measure(batches->send_bytes, (double)batcher->sending_bytes);
+}
+
+// The Collector's word for it; the loss itself is in the exporters' books.
+static void tell_failed(const struct batcher *batcher, const struct sw_outcome *outcome)
+{
+    struct sw_core *core = batcher->batches->stage.core;
+    const char *text = sw_err_text(outcome->err);
+    uint32_t len = (uint32_t)__builtin_strlen(text);
+    if (outcome->text != NULL) {
+        text = (const char *)outcome->text->data;
+        len = outcome->text->size;
+    }
+    sw_event_leave(
+        core->events, &sender_failed, batcher->batches->stage.id, NULL, core->wall_ns, 0, text, len
+    );
+}
+
 static void sent(struct sw_ticket *ticket)
 {
     struct batcher *batcher = SW_CONTAINER_OF(ticket, struct batcher, ticket);
     struct sw_core *core = batcher->batches->stage.core;
     struct sw_outcome *outcome = &ticket->outcome;
-    if (outcome->err != SW_OK) {
-        // The Collector's word for it; the loss itself is in the exporters' books.
-        const char *text = sw_err_text(outcome->err);
-        uint32_t len = (uint32_t)__builtin_strlen(text);
-        if (outcome->text != NULL) {
-            text = (const char *)outcome->text->data;
-            len = outcome->text->size;
-        }
-        sw_event_leave(
-            core->events,
-            &sender_failed,
-            batcher->batches->stage.id,
-            NULL,
-            core->wall_ns,
-            0,
-            text,
-            len
-        );
+    // What the next stage did not take was not sent (v0.159 shard.sendItems).
+    if (outcome->err == SW_OK) {
+        count_sent(batcher);
+    } else {
+        tell_failed(batcher, outcome);
     }
     sw_outcome_fini(outcome);
     batcher->sending = false;
@@ -284,18 +298,14 @@ static bool send_one(struct batcher *batcher, enum trigger trigger)
     }
     struct sw_batch *batch = take_first(batcher);
     batch->client = sw_client_ref(batcher->client);
-    sw_count(
-        trigger == TRIGGER_SIZE ? batcher->batches->size_triggers
-                                : batcher->batches->timeout_triggers,
-        1
-    );
-    sw_measure(batcher->batches->send_size, batch->items_count);
-    sw_measure(batcher->batches->send_bytes, (double)batch->bytes);
     if (batcher->batches->ledger != NULL) {
         batcher->batches->ledger->flow[SW_FLOW_IN_BATCH] -= batch->items_count;
     }
     batcher->due = false;
     batcher->sending = true;
+    batcher->sending_trigger = trigger;
+    batcher->sending_items = batch->items_count;
+    batcher->sending_bytes = batch->bytes;
     sw_ticket_init(&batcher->ticket, sent);
     sw_stage_consume(batcher->batches->stage.next, batch, &batcher->ticket);
     return true;

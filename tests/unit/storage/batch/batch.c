@@ -271,6 +271,36 @@ static void test_next_stage_at_work_is_given_one_batch_at_a_time(void **state)
     rig_close();
 }
 
+static double sends_counted(void)
+{
+    double size = bench_metric(
+        rig.metrics, "otelcol_processor_batch_batch_size_trigger_send", "processor", "batch"
+    );
+    double timeout =
+        bench_metric(rig.metrics, "otelcol_processor_batch_timeout_trigger_send", NULL, NULL);
+    return (size > 0 ? size : 0) + (timeout > 0 ? timeout : 0);
+}
+
+static void test_what_the_next_stage_fails_is_not_counted_as_sent(void **state)
+{
+    rig_open(200 * SW_NS_PER_MS, 10, 0);
+    rig.keeper.hold = true;
+    give(10);
+    EXPECT_SIZES(10);
+    assert_true(sends_counted() == 0);
+    bench_keeper_release(&rig.keeper, SW_E_QUEUE_FULL);
+    assert_true(sends_counted() == 0);
+    give(3);
+    bench_advance(&rig.core, SW_NS_PER_S);
+    EXPECT_SIZES(10, 3);
+    bench_keeper_release(&rig.keeper, SW_OK);
+    assert_true(sends_counted() == 1);
+    assert_true(
+        bench_metric(rig.metrics, "otelcol_processor_batch_batch_send_size", NULL, NULL) == 1
+    );
+    rig_close();
+}
+
 static void test_small_part_of_a_large_buffer_is_copied_out_while_it_waits(void **state)
 {
     rig_open(200 * SW_NS_PER_MS, 100, 0);
@@ -478,6 +508,7 @@ int main(void)
         cmocka_unit_test(test_drain_past_the_deadline_counts_what_is_lost),
         cmocka_unit_test(test_no_room_downstream_keeps_the_batch_and_refuses_new_input),
         cmocka_unit_test(test_next_stage_at_work_is_given_one_batch_at_a_time),
+        cmocka_unit_test(test_what_the_next_stage_fails_is_not_counted_as_sent),
         cmocka_unit_test(test_small_part_of_a_large_buffer_is_copied_out_while_it_waits),
         cmocka_unit_test(test_spans_leave_in_order_and_whole),
         cmocka_unit_test(test_failing_allocations_lose_nothing),
