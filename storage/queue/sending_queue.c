@@ -319,6 +319,13 @@ static void fail_overflow(struct queue *queue)
 
 /* ---- the stage ---- */
 
+// Every offer has a size, also one that is refused (v0.159 obsQueue.Offer).
+static void count_offer(struct queue *queue, const struct sw_batch *batch)
+{
+    sw_measure(queue->enqueue_size, batch->items_count);
+    sw_measure(queue->enqueue_bytes, (double)batch->bytes);
+}
+
 static void reject(struct queue *queue, const struct sw_batch *batch, int err)
 {
     struct sw_core *core = queue->stage.core;
@@ -374,6 +381,7 @@ static int queue_admit(struct sw_stage *stage, const struct sw_batch *batch, enu
     struct queue *queue = (struct queue *)stage;
     int err = find_room(queue, size_of(queue, batch), mode);
     if (err != SW_OK && mode == SW_ADMIT_ALL) {
+        count_offer(queue, batch);
         reject(queue, batch, err);
     }
     return err;
@@ -402,8 +410,7 @@ static void correct_places(struct queue *queue, struct entry *entry)
 static void queue_consume(struct sw_stage *stage, struct sw_batch *batch, struct sw_ticket *ticket)
 {
     struct queue *queue = (struct queue *)stage;
-    sw_measure(queue->enqueue_size, batch->items_count);
-    sw_measure(queue->enqueue_bytes, (double)batch->bytes);
+    count_offer(queue, batch);
     struct entry **list = queue->reserved != NULL ? &queue->reserved : &queue->reserved_overflow;
     bool has_place = queue->reserved != NULL;
     struct entry *entry = *list;
@@ -429,7 +436,9 @@ static void queue_consume(struct sw_stage *stage, struct sw_batch *batch, struct
 
 static void queue_drop(struct sw_stage *stage, const struct sw_batch *batch, int err)
 {
-    reject((struct queue *)stage, batch, err);
+    struct queue *queue = (struct queue *)stage;
+    count_offer(queue, batch);
+    reject(queue, batch, err);
 }
 
 static int queue_start(struct sw_stage *stage)

@@ -146,6 +146,32 @@ static void test_gauges_are_shown_from_the_start(void **state)
     rig_close();
 }
 
+static double offers_counted(void)
+{
+    return bench_metric(rig.metrics, "otelcol_exporter_enqueue_size", "exporter", rig.env.id);
+}
+
+static void test_each_offer_has_a_size_once_taken_or_refused(void **state)
+{
+    rig_open(1, 2);
+    assert_int_equal(give(0, 1), 0);
+    assert_true(offers_counted() == 1);
+    assert_int_equal(give(0, 4), SW_E_QUEUE_FULL);
+    assert_true(offers_counted() == 2);
+    assert_true(bench_metric(rig.metrics, "otelcol_exporter_enqueue_size_bytes", NULL, NULL) == 2);
+    // An owner only asks; what it gives up in the end is an offer.
+    struct bench_ticket ticket;
+    assert_int_equal(
+        bench_hand_over_mode(rig.stages[0], bench_batch(2), &ticket, SW_ADMIT_ANY), SW_E_QUEUE_FULL
+    );
+    assert_true(offers_counted() == 2);
+    struct sw_batch *batch = bench_batch(2);
+    rig.stages[0]->ops->drop(rig.stages[0], batch, SW_E_QUEUE_FULL);
+    sw_batch_free(batch);
+    assert_true(offers_counted() == 3);
+    rig_close();
+}
+
 static void test_an_owner_that_moves_on_is_refused_uncounted(void **state)
 {
     rig_open(1, 2);
@@ -403,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_each_core_has_at_least_one_consumer),
         cmocka_unit_test(test_capacity_is_the_process_s_and_counts_until_finished),
         cmocka_unit_test(test_gauges_are_shown_from_the_start),
+        cmocka_unit_test(test_each_offer_has_a_size_once_taken_or_refused),
         cmocka_unit_test(test_an_owner_that_moves_on_is_refused_uncounted),
         cmocka_unit_test(test_retract_gives_the_place_back),
         cmocka_unit_test(test_block_on_overflow_keeps_the_ticket_open_until_there_is_room),
