@@ -241,9 +241,6 @@ SW_CHECKED int sw_id_parse(
     const char **ret_why
 );
 
-/** The word of `count` words nearest to a misspelt one, or NULL when none is near. */
-const char *sw_nearest(const char *word, const char *const *words, size_t count);
-
 /* --- graph (graph.c) --- */
 
 /** Decodes service, pipelines and components into load->conf and checks the graph. */

@@ -1,10 +1,9 @@
-// Component and pipeline IDs, and the nearest word to a misspelt one.
+// Component and pipeline IDs.
 #include "control/conf/conf_internal.h"
 #include "dataplane/base/assert.h"
 
 #include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 #define TYPE_MAX 63
 #define NAME_MAX 1024
@@ -84,48 +83,4 @@ int sw_id_parse(
     *ret_type = type;
     *ret_name = name;
     return SW_OK;
-}
-
-#define WORD_MAX 64
-
-/** Levenshtein distance of two short words. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[WORD_MAX + 1];
-    size_t a_len = strlen(a);
-    size_t b_len = strlen(b);
-    if (a_len > WORD_MAX || b_len > WORD_MAX) {
-        return WORD_MAX;
-    }
-    for (size_t j = 0; j <= b_len; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 1; i <= a_len; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_len; j++) {
-            size_t above = row[j];
-            size_t cost = diagonal + (a[i - 1] != b[j - 1]);
-            row[j] = SW_MIN(cost, SW_MIN(above, row[j - 1]) + 1);
-            diagonal = above;
-        }
-    }
-    return row[b_len];
-}
-
-const char *sw_nearest(const char *word, const char *const *words, size_t count)
-{
-    const char *best = NULL;
-    size_t best_distance = strlen(word) / 3 + 2;
-    for (size_t i = 0; i < count; i++) {
-        if (strcasecmp(word, words[i]) == 0) {
-            return words[i];
-        }
-        size_t d = distance(word, words[i]);
-        if (d < best_distance) {
-            best = words[i];
-            best_distance = d;
-        }
-    }
-    return best;
 }

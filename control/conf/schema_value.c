@@ -232,16 +232,19 @@ static void decode_string(struct sw_walk *walk, const char **member, const struc
     }
 }
 
-static void list_words(const char *const *words, char *out, size_t size)
+// @return how many
+static size_t list_words(const char *const *words, char *out, size_t size)
 {
     size_t len = 0;
+    size_t count = 0;
     out[0] = '\0';
-    for (; *words != NULL && len < size; words++) {
-        if ((*words)[0] != '\0') {
-            int more = snprintf(out + len, size - len, "%s%s", len > 0 ? ", " : "", *words);
+    for (; words[count] != NULL; count++) {
+        if (words[count][0] != '\0' && len < size) {
+            int more = snprintf(out + len, size - len, "%s%s", len > 0 ? ", " : "", words[count]);
             len += (size_t)more;
         }
     }
+    return count;
 }
 
 static void decode_enum(
@@ -262,8 +265,17 @@ static void decode_enum(
         *member = index;
         return;
     }
-    list_words(field->words, known, sizeof(known));
-    sw_walk_refuse(walk, node, "unsupported value \"%.100s\", expected one of: %s", text, known);
+    size_t count = list_words(field->words, known, sizeof(known));
+    const char *near = text[0] != '\0' ? sw_nearest(text, field->words, count) : NULL;
+    sw_walk_refuse(
+        walk,
+        node,
+        near != NULL ? "unsupported value \"%.100s\", expected one of: %s, did you mean \"%s\"?"
+                     : "unsupported value \"%.100s\", expected one of: %s",
+        text,
+        known,
+        near
+    );
 }
 
 static void decode_id(struct sw_walk *walk, const char **member, const struct sw_node *node)

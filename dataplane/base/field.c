@@ -1,5 +1,7 @@
 #include "dataplane/base/field.h"
 
+#include "dataplane/base/assert.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +22,77 @@ void sw_complain(
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    check->report(check, complaint, path, text);
+}
+
+#define WORD_MAX 64
+
+/** Levenshtein distance of two short words. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[WORD_MAX + 1];
+    size_t a_len = strlen(a);
+    size_t b_len = strlen(b);
+    if (a_len > WORD_MAX || b_len > WORD_MAX) {
+        return WORD_MAX;
+    }
+    for (size_t j = 0; j <= b_len; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; i <= a_len; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b_len; j++) {
+            size_t above = row[j];
+            size_t cost = diagonal + (a[i - 1] != b[j - 1]);
+            row[j] = SW_MIN(cost, SW_MIN(above, row[j - 1]) + 1);
+            diagonal = above;
+        }
+    }
+    return row[b_len];
+}
+
+const char *sw_nearest(const char *word, const char *const *words, size_t count)
+{
+    const char *best = NULL;
+    size_t best_distance = strlen(word) / 3 + 2;
+    for (size_t i = 0; i < count; i++) {
+        if (strcasecmp(word, words[i]) == 0) {
+            return words[i];
+        }
+        size_t d = distance(word, words[i]);
+        if (d < best_distance && words[i][0] != '\0') {
+            best = words[i];
+            best_distance = d;
+        }
+    }
+    return best;
+}
+
+void sw_complain_word(
+    struct sw_check *check,
+    enum sw_complaint complaint,
+    const char *path,
+    const char *word,
+    const char *const *words,
+    const char *format,
+    ...
+)
+{
+    char text[COMPLAINT_TEXT_MAX];
+    size_t count = 0;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    while (words[count] != NULL) {
+        count++;
+    }
+    const char *near = word[0] != '\0' ? sw_nearest(word, words, count) : NULL;
+    if (near != NULL) {
+        size_t len = strlen(text);
+        snprintf(text + len, sizeof(text) - len, ", did you mean \"%s\"?", near);
+    }
     check->report(check, complaint, path, text);
 }
 

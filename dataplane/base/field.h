@@ -128,6 +128,20 @@ void sw_complain(
     ...
 ) __attribute__((format(printf, 4, 5)));
 
+/** The word of `count` words nearest to a misspelt one, or NULL when none is near. */
+const char *sw_nearest(const char *word, const char *const *words, size_t count);
+
+/** Complains of a word that is none of `words` (which end with NULL), and names the nearest of them. */
+void sw_complain_word(
+    struct sw_check *check,
+    enum sw_complaint complaint,
+    const char *path,
+    const char *word,
+    const char *const *words,
+    const char *format,
+    ...
+) __attribute__((format(printf, 6, 7)));
+
 /** Another default for a key of a nested table. */
 struct sw_preset {
     const char *key;

@@ -105,10 +105,12 @@ void sw_grpc_client_check(void *section, struct sw_check *check)
     }
     int balancer = sw_word_index(balancers, conf->balancer_name, false);
     if (balancer < 0) {
-        sw_complain(
+        sw_complain_word(
             check,
             SW_COMPLAINT_ERROR,
             "balancer_name",
+            conf->balancer_name,
+            balancers,
             "invalid balancer_name: %s",
             conf->balancer_name
         );

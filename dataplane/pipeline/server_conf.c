@@ -263,10 +263,12 @@ void sw_http_server_check(void *section, struct sw_check *check)
         const char *name = SW_LIST_AT(conf->compression_algorithms, const char *, i);
         if (sw_word_index(algorithms, name, false) < 0) {
             // The Collector accepts any name and then answers 415 to all; known at start only.
-            sw_complain(
+            sw_complain_word(
                 check,
                 SW_COMPLAINT_AT_START,
                 "compression_algorithms",
+                name,
+                algorithms,
                 "unknown compression \"%s\"",
                 name
             );

@@ -115,6 +115,29 @@ static bool both(const char *a, const char *b)
     return a[0] != '\0' && b[0] != '\0';
 }
 
+static void refuse_suite(const char *name, bool weak, struct sw_check *check)
+{
+    if (weak) {
+        sw_complain(
+            check,
+            SW_COMPLAINT_ERROR,
+            "cipher_suites",
+            "\"%s\" is weak and needs include_insecure_cipher_suites: true",
+            name
+        );
+        return;
+    }
+    sw_complain_word(
+        check,
+        SW_COMPLAINT_ERROR,
+        "cipher_suites",
+        name,
+        suites,
+        "unknown cipher suite \"%s\"",
+        name
+    );
+}
+
 static void check_names(const struct sw_tls_conf *tls, struct sw_check *check)
 {
     for (size_t i = 0; i < tls->cipher_suites.count; i++) {
@@ -122,21 +145,20 @@ static void check_names(const struct sw_tls_conf *tls, struct sw_check *check)
         bool weak = sw_word_index(weak_suites, name, false) >= 0;
         if (sw_word_index(suites, name, false) < 0
             && !(weak && tls->include_insecure_cipher_suites)) {
-            sw_complain(
-                check,
-                SW_COMPLAINT_ERROR,
-                "cipher_suites",
-                weak ? "\"%s\" is weak and needs include_insecure_cipher_suites: true"
-                     : "unknown cipher suite \"%s\"",
-                name
-            );
+            refuse_suite(name, weak, check);
         }
     }
     for (size_t i = 0; i < tls->curve_preferences.count; i++) {
         const char *name = SW_LIST_AT(tls->curve_preferences, const char *, i);
         if (sw_word_index(curves, name, false) < 0) {
-            sw_complain(
-                check, SW_COMPLAINT_ERROR, "curve_preferences", "unknown curve \"%s\"", name
+            sw_complain_word(
+                check,
+                SW_COMPLAINT_ERROR,
+                "curve_preferences",
+                name,
+                curves,
+                "unknown curve \"%s\"",
+                name
             );
         }
     }

@@ -150,10 +150,12 @@ static void convert_check(const struct sw_action_conf *conf, struct sw_check *ch
 {
     static const char *const types[] = {"int", "double", "string", NULL};
     if (sw_word_index(types, conf->converted_type, false) < 0) {
-        sw_complain(
+        sw_complain_word(
             check,
             SW_COMPLAINT_BUILD,
             "converted_type",
+            conf->converted_type,
+            types,
             "\"%s\" is none of int, double, string",
             conf->converted_type
         );
@@ -165,8 +167,14 @@ void sw_action_check(void *section, struct sw_check *check)
     struct sw_action_conf *conf = section;
     int action = sw_word_index(action_words, conf->action_text, true);
     if (action <= SW_ACTION_NONE) {
-        sw_complain(
-            check, SW_COMPLAINT_BUILD, "action", "unsupported action \"%s\"", conf->action_text
+        sw_complain_word(
+            check,
+            SW_COMPLAINT_BUILD,
+            "action",
+            conf->action_text,
+            action_words,
+            "unsupported action \"%s\"",
+            conf->action_text
         );
         return;
     }

@@ -149,10 +149,12 @@ static void kinds_check(const struct sw_match_conf *conf, struct sw_check *check
     for (size_t i = 0; i < conf->span_kinds.count; i++) {
         const char *kind = SW_LIST_AT(conf->span_kinds, const char *, i);
         if (sw_word_index(kinds, kind, false) < 0) {
-            sw_complain(
+            sw_complain_word(
                 check,
                 SW_COMPLAINT_BUILD,
                 "span_kinds",
+                kind,
+                kinds,
                 "\"%s\" is none of the standard span kinds",
                 kind
             );
@@ -162,13 +164,17 @@ static void kinds_check(const struct sw_match_conf *conf, struct sw_check *check
 
 void sw_match_check(void *section, struct sw_check *check)
 {
+    static const char *const types[] = {"regexp", "strict", NULL};
     const struct sw_match_conf *conf = section;
-    bool regexp = strcmp(conf->match_type, "regexp") == 0;
-    if (!regexp && strcmp(conf->match_type, "strict") != 0) {
-        sw_complain(
+    int type = sw_word_index(types, conf->match_type, false);
+    bool regexp = type == 0;
+    if (type < 0) {
+        sw_complain_word(
             check,
             SW_COMPLAINT_BUILD,
             "match_type",
+            conf->match_type,
+            types,
             "unrecognized match_type: '%s', valid types are: [regexp strict]",
             conf->match_type
         );

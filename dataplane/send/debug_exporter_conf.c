@@ -40,10 +40,12 @@ static void loglevel_check(struct sw_debug_exporter_conf *conf, struct sw_check 
         return;
     }
     if (level < 0) {
-        sw_complain(
+        sw_complain_word(
             check,
             SW_COMPLAINT_ERROR,
             "loglevel",
+            conf->loglevel,
+            levels,
             "\"%s\" is none of debug, info, warn, error",
             conf->loglevel
         );

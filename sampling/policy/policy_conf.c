@@ -257,10 +257,12 @@ static void status_check(struct sw_policy_conf *policy, struct sw_check *check)
         const char *name = SW_LIST_AT(*codes, const char *, i);
         int code = sw_word_index(names, name, false);
         if (code < 0) {
-            sw_complain(
+            sw_complain_word(
                 check,
                 SW_COMPLAINT_AT_START,
                 "status_code::status_codes",
+                name,
+                names,
                 "failed to create policy evaluator for \"%s\": unknown status code \"%s\", "
                 "supported: OK, ERROR, UNSET",
                 policy->name,
@@ -287,10 +289,12 @@ void sw_policy_check(void *section, struct sw_check *check)
         sw_complain(check, SW_COMPLAINT_AT_START, "name", "policy name cannot be empty");
     }
     if (policy->type == SW_POLICY_UNKNOWN) {
-        sw_complain(
+        sw_complain_word(
             check,
             SW_COMPLAINT_AT_START,
             "type",
+            policy->type_text,
+            type_words,
             "failed to create policy evaluator for \"%s\": unknown sampling policy type %s",
             policy->name,
             policy->type_text

@@ -49,15 +49,23 @@ static void sampler_check(void *section, struct sw_check *check)
     long long precision = conf->sampling_precision;
     percentage_check(conf, check);
     if (sw_word_index(modes, conf->mode, false) < 0) {
-        sw_complain(
-            check, SW_COMPLAINT_ERROR, "mode", "unsupported sampler mode \"%s\"", conf->mode
+        sw_complain_word(
+            check,
+            SW_COMPLAINT_ERROR,
+            "mode",
+            conf->mode,
+            modes,
+            "unsupported sampler mode \"%s\"",
+            conf->mode
         );
     }
     if (sw_word_index(sources, conf->attribute_source, false) < 0) {
-        sw_complain(
+        sw_complain_word(
             check,
             SW_COMPLAINT_ERROR,
             "attribute_source",
+            conf->attribute_source,
+            sources,
             "invalid attribute source: %s. Expected: traceID or record",
             conf->attribute_source
         );

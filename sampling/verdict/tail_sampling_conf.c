@@ -83,10 +83,12 @@ static void tail_check(void *section, struct sw_check *check)
     static const char *const strategies[] = {"trace-complete", "span-ingest", NULL};
     int strategy = sw_word_index(strategies, conf->sampling_strategy_text, false);
     if (strategy < 0) {
-        sw_complain(
+        sw_complain_word(
             check,
             SW_COMPLAINT_ERROR,
             "sampling_strategy",
+            conf->sampling_strategy_text,
+            strategies,
             "invalid sampling_strategy \"%s\", expected one of \"trace-complete\" or "
             "\"span-ingest\"",
             conf->sampling_strategy_text
