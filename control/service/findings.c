@@ -266,6 +266,7 @@ void sw_service_check_conf(
     }
     check_pipelines(&findings);
     sw_findings_endpoints(&findings);
+    sw_findings_metadata(&findings);
     if (can_start) {
         check_build(&findings, appliance);
     }

@@ -21,4 +21,7 @@ void sw_finding(
 /** Endpoints: those nobody can reach, two servers on one port, exporters that send to ourselves. */
 void sw_findings_endpoints(struct findings *findings);
 
+/** Batches by metadata that no receiver passes on. */
+void sw_findings_metadata(struct findings *findings);
+
 #endif

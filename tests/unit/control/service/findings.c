@@ -84,6 +84,16 @@ static void test_each_oddity_is_told_at_its_place(void **state)
         {IN OUT "processors: {tail_sampling: {policies: [{name: a, type: always_sample}]}, batch: "
                 "}\n" VIA("batch, tail_sampling"),
          "processor \"batch\" stands before \"tail_sampling\""},
+        {IN OUT "processors: {batch: {metadata_keys: [tenant]}}\n" VIA("batch"),
+         "c.yaml:3:22: processors::batch::metadata_keys: no receiver of pipeline \"traces\" has "
+         "include_metadata: true"},
+        {"receivers: {otlp: {protocols: {grpc: {endpoint: '0.0.0.0:4317', include_metadata: "
+         "true}}}, "
+         "otlp/b: {protocols: {http: {endpoint: '0.0.0.0:4318'}}}}\n" OUT
+         "processors: {batch: {metadata_keys: [tenant]}}\n"
+         "service: {pipelines: {traces: {receivers: [otlp], processors: [batch], exporters: "
+         "[nop]}, logs: {receivers: [otlp/b], processors: [batch], exporters: [nop]}}}\n",
+         "no receiver of pipeline \"logs\" has include_metadata: true"},
         {IN OUT "service: {pipelines: {traces: {receivers: [otlp], exporters: [nop]}, traces/b: "
                 "{receivers: [otlp], exporters: [otlp_grpc, nop]}}}\n",
          "service::pipelines::traces/b: does what pipeline \"traces\" does from \"otlp\" to "
@@ -111,6 +121,19 @@ static void test_neighbours_that_only_look_alike_are_left_alone(void **state)
          "service: {pipelines: {traces/a: {receivers: [otlp/a], exporters: [otlp_grpc]}, traces/b: "
          "{receivers: [otlp/b], exporters: [nop]}, traces/c: {receivers: [otlp/b], processors: "
          "[batch], exporters: [nop]}}}\n");
+    assert_int_equal(world.errors.count, 0);
+    world_close();
+}
+
+static void test_metadata_that_comes_through_a_connector_is_metadata(void **state)
+{
+    look("receivers:\n  otlp: {protocols: {grpc: {endpoint: '127.0.0.1:5'}, http: {endpoint: "
+         "'127.0.0.1:6', include_metadata: true}}}\n"
+         "exporters: {nop: }\nconnectors: {forward/a: , forward/b: }\n"
+         "processors: {batch: {metadata_keys: [tenant]}}\n"
+         "service: {pipelines: {traces/c: {receivers: [forward/b], processors: [batch], exporters: "
+         "[nop]}, traces/b: {receivers: [forward/a], exporters: [forward/b]}, traces/a: "
+         "{receivers: [otlp], exporters: [forward/a]}}}\n");
     assert_int_equal(world.errors.count, 0);
     world_close();
 }
@@ -154,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_oddity_is_told_at_its_place),
         cmocka_unit_test(test_neighbours_that_only_look_alike_are_left_alone),
+        cmocka_unit_test(test_metadata_that_comes_through_a_connector_is_metadata),
         cmocka_unit_test(test_what_the_start_refuses_is_a_warning_with_its_place),
         cmocka_unit_test(test_processor_that_its_pipeline_makes_senseless_is_refused),
         cmocka_unit_test(test_nop_takes_every_signal),
