@@ -10,6 +10,7 @@ int main(int argc, char **argv)
         .components_count = sw_registry_count,
         .run = sw_service_run,
         .check = sw_service_check_conf,
+        .route = sw_service_route,
     };
     return sw_cli_main(argc, argv, &cli);
 }

@@ -9,8 +9,8 @@ The rules:
   in `deps` (or that those name);
 - across modules only public headers: no *_internal.h, nothing that is not a header (tables, *.def, are
   headers too);
-- dataplane knows nothing of sampling, storage and control, but that exporters (dataplane/send, which stands
-  behind storage in the list) are made with a queue, retries and files; sampling and storage know neither each
+- dataplane knows nothing of sampling, storage and control, but that exporters (dataplane/send and balance, which
+  stand behind storage in the list) are made with a queue, retries and files; sampling and storage know neither each
   other nor control; nobody includes control but control;
 - a library's headers are included behind its door only;
 - the system is called in base, l4_stream, worker/launch.c, storage/files and control only.
@@ -120,7 +120,7 @@ def check_top_folders(path, target):
         return None
     if other == "control":
         return "nothing but control includes control"
-    if path.startswith("dataplane/send/") and target.startswith(("storage/queue/", "storage/retry/", "storage/files/")):
+    if path.startswith(("dataplane/send/", "dataplane/balance/")) and target.startswith(("storage/queue/", "storage/retry/", "storage/files/")):
         return None
     if mine == "dataplane":
         return f"dataplane knows nothing of {other}"

@@ -201,18 +201,19 @@ static void read_value(
     };
 }
 
-/** What the design lists for components; nothing of it is built in yet. */
+/** What the design lists for components. What is built in the component itself reads and checks. */
 static const struct {
     const char *kind;
     const char *key;
+    bool ready;
 } component_settings[] = {
-    {"processor", "evict"},
-    {"processor", "window"},
-    {"exporter", "ring_generation"},
-    {"exporter", "failover"},
-    {"exporter", "drain_aware"},
-    {"exporter", "on_shutdown"},
-    {"exporter", "dead_letter"},
+    {"processor", "evict", false},
+    {"processor", "window", false},
+    {"exporter", "ring_generation", true},
+    {"exporter", "failover", true},
+    {"exporter", "drain_aware", true},
+    {"exporter", "on_shutdown", false},
+    {"exporter", "dead_letter", false},
 };
 
 static void
@@ -222,7 +223,9 @@ check_component_setting(struct reader *reader, const char *kind, const config_se
     for (size_t i = 0; i < SW_ARRAY_SIZE(component_settings); i++) {
         if (strcmp(component_settings[i].kind, kind) == 0
             && strcmp(component_settings[i].key, name) == 0) {
-            refuse(reader, item, "setting %s of components is not supported yet", name);
+            if (!component_settings[i].ready) {
+                refuse(reader, item, "setting %s of components is not supported yet", name);
+            }
             return;
         }
     }

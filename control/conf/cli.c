@@ -25,6 +25,7 @@ enum flag {
     FLAG_MODE,
     FLAG_VALIDATE,
     FLAG_DENY_WARNINGS,
+    FLAG_DIFF,
     FLAG_VERSION,
     FLAG_HELP,
     FLAGS_COUNT,
@@ -43,13 +44,14 @@ static const struct {
     [FLAG_MODE] = {"mode", true},
     [FLAG_VALIDATE] = {"validate", false},
     [FLAG_DENY_WARNINGS] = {"deny-warnings", false},
+    [FLAG_DIFF] = {"diff", false},
     [FLAG_VERSION] = {"version", false},
     [FLAG_HELP] = {"help", false},
 };
 
 struct options {
-    const char *command; /**< "" runs */
-    const char *operand; /**< of featuregate and docs */
+    const char *command;     /**< "" runs */
+    const char *operands[2]; /**< of featuregate, docs, route */
     const char **configs;
     const char **sets;
     const char **gates;
@@ -60,6 +62,7 @@ struct options {
     bool strict;
     bool validate;
     bool deny_warnings;
+    bool diff;
     bool version;
     bool help;
 };
@@ -69,6 +72,8 @@ static const char usage[] =
     "  spanweir --config URI …              run\n"
     "  spanweir validate --config URI …     check a configuration without starting anything\n"
     "  spanweir print-config --config URI … show the merged configuration with all defaults\n"
+    "  spanweir route TRACE_ID --config URI … which backend owns a trace\n"
+    "  spanweir route --diff OLD NEW        the share of traces that another backend gets\n"
     "  spanweir components                  list what is built in\n"
     "  spanweir featuregate [ID]            list the feature gates, or one\n"
     "\n"
@@ -166,6 +171,8 @@ static int apply_flag(struct options *options, enum flag flag, const char *value
         return set_switch(name, value, &options->validate);
     case FLAG_DENY_WARNINGS:
         return set_switch(name, value, &options->deny_warnings);
+    case FLAG_DIFF:
+        return set_switch(name, value, &options->diff);
     case FLAG_VERSION:
         return set_switch(name, value, &options->version);
     case FLAG_HELP:
@@ -209,11 +216,13 @@ static int parse_arguments(struct options *options, int argc, char **argv)
         "print-config",
         "print-initial-config",
         "featuregate",
+        "route",
         "docs",
         "help",
         NULL,
     };
     bool rest = false;
+    size_t operands_count = 0;
     options->command = "";
     options->validate = true;
     for (int i = 1; i < argc; i++) {
@@ -227,8 +236,8 @@ static int parse_arguments(struct options *options, int argc, char **argv)
                 return refuse_usage("unknown command", argv[i]);
             }
             options->command = argv[i];
-        } else if (options->operand == NULL) {
-            options->operand = argv[i];
+        } else if (operands_count < SW_ARRAY_SIZE(options->operands)) {
+            options->operands[operands_count++] = argv[i];
         } else {
             return refuse_usage("unexpected argument", argv[i]);
         }
@@ -236,11 +245,21 @@ static int parse_arguments(struct options *options, int argc, char **argv)
             return code;
         }
     }
+    bool route = strcmp(options->command, "route") == 0;
     bool operand = strcmp(options->command, "featuregate") == 0
                    || strcmp(options->command, "docs") == 0
                    || strcmp(options->command, "help") == 0;
-    if (options->operand != NULL && !operand) {
-        return refuse_usage("unexpected argument", options->operand);
+    size_t most = route ? 1 + options->diff : operand;
+    if (operands_count > most) {
+        return refuse_usage("unexpected argument", options->operands[most]);
+    }
+    if (options->diff && !route) {
+        return refuse_usage("only route takes this flag", "--diff");
+    }
+    if (route && operands_count < most) {
+        return refuse_usage(
+            "missing argument", options->diff ? "OLD NEW, two configurations" : "TRACE_ID"
+        );
     }
     return EXIT_WELL;
 }
@@ -535,6 +554,50 @@ static int run_docs(const struct sw_cli *cli, const char *page)
     return EXIT_WELL;
 }
 
+/** One of the configurations of route; its findings are shown. */
+static int load_for_route(
+    const struct sw_cli *cli,
+    struct options *options,
+    const char *only,
+    struct sw_conf **ret_conf
+)
+{
+    struct sw_conf_errors errors = {0};
+    if (only != NULL) {
+        options->configs[0] = only;
+        options->args.configs_count = 1;
+    }
+    int err = load(cli, options, SW_CONF_VALIDATE, ret_conf, &errors);
+    show_findings(&errors);
+    sw_conf_errors_fini(&errors);
+    return err;
+}
+
+static int run_route(const struct sw_cli *cli, struct options *options)
+{
+    struct sw_conf *conf = NULL;
+    struct sw_conf *other = NULL;
+    struct sw_appliance *appliance = NULL;
+    char appliance_error[APPLIANCE_ERROR_MAX];
+    int code = EXIT_FAILED;
+    if (options->diff && options->args.configs_count > 0) {
+        return refuse_usage("route --diff takes two operands instead", "--config");
+    }
+    int err = load_for_route(cli, options, options->diff ? options->operands[0] : NULL, &conf);
+    if (err == SW_OK && options->diff) {
+        err = load_for_route(cli, options, options->operands[1], &other);
+    }
+    if (load_appliance(options, conf, &appliance, appliance_error) != SW_OK) {
+        fprintf(stderr, "Error: appliance file: %s\n", appliance_error);
+    } else if (err == SW_OK && cli->route != NULL) {
+        code = cli->route(conf, appliance, options->diff ? NULL : options->operands[0], other);
+    }
+    sw_appliance_free(appliance);
+    sw_conf_free(other);
+    sw_conf_free(conf);
+    return code;
+}
+
 static int run(const struct sw_cli *cli, struct options *options)
 {
     struct sw_conf *conf = NULL;
@@ -576,10 +639,13 @@ static int dispatch(const struct sw_cli *cli, struct options *options)
         return run_components(cli);
     }
     if (strcmp(command, "featuregate") == 0) {
-        return run_featuregate(options->operand);
+        return run_featuregate(options->operands[0]);
+    }
+    if (strcmp(command, "route") == 0) {
+        return run_route(cli, options);
     }
     if (strcmp(command, "docs") == 0) {
-        return run_docs(cli, options->operand);
+        return run_docs(cli, options->operands[0]);
     }
     return run(cli, options);
 }

@@ -12,11 +12,19 @@ struct sw_cli {
     /** Runs until it is told to stop; both are borrowed and constant. @return exit code */
     int (*run)(const struct sw_conf *conf, const struct sw_appliance *appliance);
     /** Looks at a configuration that loads: what is odd about it, and can its pipelines be built?
-     * Opens and starts nothing; adds warnings. NULL: nothing more is looked at. */
+     * Opens and starts nothing; adds findings. NULL: nothing more is looked at. */
     void (*check
     )(const struct sw_conf *conf,
       const struct sw_appliance *appliance,
       struct sw_conf_errors *errors);
+    /** Says which backend of each load-balancing exporter owns a trace (32 hex digits); with `other`
+     * instead which share of all traces has another owner there, trace_id is NULL then. On standard
+     * output. @return exit code */
+    int (*route
+    )(const struct sw_conf *conf,
+      const struct sw_appliance *appliance,
+      const char *trace_id,
+      const struct sw_conf *other);
 };
 
 /** Without a subcommand: loads both files and runs. Data on standard output, errors on standard

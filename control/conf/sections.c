@@ -236,7 +236,6 @@ static const struct sw_component *find_type(
 static bool is_planned(enum sw_component_kind kind, const char *type)
 {
     static const char *const processors[] = {"attributes", "filter", "spanmetrics", NULL};
-    static const char *const exporters[] = {"load_balancing", "loadbalancing", NULL};
     static const char *const connectors[] = {"span_metrics", "spanmetrics", NULL};
     static const char *const extensions[] = {
         "file_storage",
@@ -248,7 +247,7 @@ static bool is_planned(enum sw_component_kind kind, const char *type)
     static const char *const *const words[SW_COMPONENT_KINDS_COUNT] = {
         [SW_RECEIVER] = none,
         [SW_PROCESSOR] = processors,
-        [SW_EXPORTER] = exporters,
+        [SW_EXPORTER] = none,
         [SW_CONNECTOR] = connectors,
         [SW_EXTENSION] = extensions,
     };

@@ -89,6 +89,12 @@ static void node_free(struct node *node, unsigned cores_count)
     *node = (struct node){0};
 }
 
+// Beside kind and id.
+static bool has_options(const struct sw_appliance_view *view)
+{
+    return view->settings.list.count > 2;
+}
+
 /* Makes the shared object and one stage per core; nexts[core] is what they hand to. */
 static int node_make(
     struct sw_generation *generation,
@@ -105,6 +111,7 @@ static int node_make(
     env->account = base->account;
     env->cores_count = base->cores_count;
     env->resolver = base->resolver;
+    env->discovery = base->discovery;
     env->files = base->files;
     env->environment = base->environment;
     env->baseline = base->baseline;
@@ -116,6 +123,14 @@ static int node_make(
     node->class = component->component->ops;
     if (node->class == NULL) {
         return node_fail(generation, component, "is not supported yet", SW_E_UNSUPPORTED);
+    }
+    if (env->appliance != NULL && !node->class->options && has_options(env->appliance)) {
+        return node_fail(
+            generation,
+            component,
+            "takes none of the settings that the appliance file has for it",
+            SW_E_INVALID
+        );
     }
     node->stages = sw_zalloc(base->cores_count * sizeof(*node->stages));
     if (node->stages == NULL) {

@@ -16,6 +16,7 @@ struct sw_build_env {
     struct sw_metrics *metrics;
     struct sw_account *account;
     struct sw_resolver *resolver;
+    struct sw_discovery *discovery;               /**< NULL: no name is looked up again and again */
     struct sw_files *files;                       /**< storage/files; NULL: nothing is written */
     const char *(*environment)(const char *name); /**< getenv; NULL: nothing is set */
     struct sw_memory_baseline *baseline;

@@ -197,8 +197,8 @@ static int build(struct service *service, char *error, size_t error_size)
     return err;
 }
 
-// The builder's texts begin with the place of the component that failed. A processor that makes no sense in
-// its pipeline is found by the Collector's `validate`, too; everything else only by its start.
+// The builder's texts begin with the place of the component that failed. What the Collector's factories
+// refuse its `validate` finds, too; everything else only its start.
 static void tell_build(struct findings *findings, int err, const char *error)
 {
     enum sw_complaint complaint = SW_COMPLAINT_AT_START;
@@ -213,7 +213,8 @@ static void tell_build(struct findings *findings, int err, const char *error)
             snprintf(path, sizeof(path), "%s::%s", sw_component_section(item->kind), item->id);
             mark = item->mark;
             error += len;
-            if (item->kind == SW_PROCESSOR && err == SW_E_INVALID) {
+            if (err == SW_E_INVALID
+                && (item->kind == SW_PROCESSOR || item->component->factory_refuses)) {
                 complaint = SW_COMPLAINT_ERROR;
             }
             break;

@@ -2,6 +2,7 @@
 #include "control/health/health_check_conf.h"
 #include "control/service/service.h"
 #include "control/zpages/zpages_conf.h"
+#include "dataplane/balance/loadbalancing_exporter_conf.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/pipeline/forward.h"
 #include "dataplane/receive/memory_limiter_conf.h"
@@ -27,6 +28,7 @@ const struct sw_component *const sw_registry[] = {
     &sw_batch_processor,
     &sw_otlp_exporter,
     &sw_otlphttp_exporter,
+    &sw_loadbalancing_exporter,
     &sw_debug_exporter,
     &sw_nop_exporter,
     &sw_file_exporter,

@@ -1,3 +1,4 @@
+#include "control/discover/discover.h"
 #include "control/service/resolver.h"
 #include "control/service/service_internal.h"
 #include "dataplane/base/clock.h"
@@ -24,6 +25,12 @@ static void mailbox_ready(struct sw_watch *watch)
 {
     eventfd_t value;
     (void)eventfd_read(watch->fd, &value);
+}
+
+static void discovery_ready(struct sw_watch *watch)
+{
+    struct service *service = SW_CONTAINER_OF(watch, struct service, discovery_watch);
+    sw_discover_poll(service->discovery, sw_clock_ns());
 }
 
 static void signal_ready(struct sw_watch *watch)
@@ -80,6 +87,18 @@ static unsigned workers_wanted(struct service *service)
     return cap > 0 && cap < count ? (unsigned)cap : count;
 }
 
+static int make_discovery(struct service *service)
+{
+    const struct sw_discover_conf conf = {.mailbox = service->mailbox};
+    int err = sw_discover_new(&conf, &service->discovery);
+    if (err == SW_OK) {
+        service->discovery_watch.fd = sw_discover_fd(service->discovery);
+        service->discovery_watch.ready = discovery_ready;
+        err = sw_watch_add(service->watch_set, &service->discovery_watch);
+    }
+    return err;
+}
+
 static int make_world(struct service *service)
 {
     service->cores_count = workers_wanted(service);
@@ -117,6 +136,9 @@ static int make_world(struct service *service)
     }
     if (err == SW_OK) {
         err = sw_files_new(service->post, control + 2, &service->account, &service->files);
+    }
+    if (err == SW_OK) {
+        err = make_discovery(service);
     }
     return err;
 }
@@ -168,6 +190,7 @@ static int make_pipelines(struct service *service, char *error, size_t error_siz
         .metrics = service->metrics,
         .account = &service->account,
         .resolver = service->resolver,
+        .discovery = service->discovery,
         .files = service->files,
         .environment = environment,
         .baseline = &service->baseline,
@@ -316,6 +339,7 @@ static int start(struct service *service, char *error, size_t error_size)
 
 static void tick(struct service *service, uint64_t now_ns)
 {
+    sw_discover_poll(service->discovery, now_ns);
     if (now_ns >= service->next_tick_ns) {
         service->next_tick_ns = now_ns + TICK_NS;
         sw_observe_tick(service);
@@ -385,6 +409,7 @@ static void clean_up(struct service *service)
     // In this order: stages settle the tickets they hold, and a ticket lives in a receiver's call.
     sw_generation_free(service->generation);
     sw_receivers_free(service->receivers);
+    sw_discover_free(service->discovery);
     sw_files_free(service->files);
     sw_drain_free(service->drain);
     if (!sw_resolver_thread_free(service->resolver)) {

@@ -14,11 +14,20 @@ int sw_service_run(const struct sw_conf *conf, const struct sw_appliance *applia
 
 /** What is odd about a configuration although it loads (an endpoint nobody can reach, two servers on one
  * port, data delivered twice, …), and whether its pipelines can be built: they are, on one core,
- * and freed again. Opens no port and starts nothing. Adds warnings to errors. */
+ * and freed again. Opens no port and starts nothing. Adds findings to errors: warnings, and what no
+ * pipeline can be built of, as in the Collector, which refuses. */
 void sw_service_check_conf(
     const struct sw_conf *conf,
     const struct sw_appliance *appliance,
     struct sw_conf_errors *errors
+);
+
+/** `spanweir route`: see control/conf/cli.h. Names are looked up now. */
+int sw_service_route(
+    const struct sw_conf *conf,
+    const struct sw_appliance *appliance,
+    const char *trace_id,
+    const struct sw_conf *other
 );
 
 /** All components of this build, in reading order. */

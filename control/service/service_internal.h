@@ -38,6 +38,8 @@ struct service {
     struct sw_memory_baseline baseline;
     struct sw_metrics *metrics;
     struct sw_resolver *resolver;
+    struct sw_discovery *discovery;
+    struct sw_watch discovery_watch;
     struct sw_files *files;
     struct sw_files_thread *files_thread; // NULL: no exporter writes files
     struct sw_generation *generation;

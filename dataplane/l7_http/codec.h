@@ -86,4 +86,7 @@ SW_CHECKED int sw_codec_pack(
     struct sw_buf **ret_buf
 );
 
+/** CRC-32 (IEEE, as zlib's) of more bytes behind those that crc stands for; 0 at the start. */
+uint32_t sw_codec_crc32(uint32_t crc, const void *data, size_t size);
+
 #endif

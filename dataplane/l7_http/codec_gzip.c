@@ -114,3 +114,8 @@ int sw_codec_open_gzip(struct codec_opening *opening)
     }
     return err;
 }
+
+uint32_t sw_codec_crc32(uint32_t crc, const void *data, size_t size)
+{
+    return libdeflate_crc32(crc, data, size);
+}

@@ -33,9 +33,10 @@ struct sw_component {
     uint8_t signals_ready;         /**< that this build does; others are refused at start */
     uint8_t signals_out;           /**< connector: to */
     bool keeps_signal;             /**< connector: only from a signal to the same one */
-    const char *stability;         /**< the Collector's word: "stable", "beta", … */
-    const char *module;            /**< folder that implements it */
-    const char *help;              /**< one line for the reference page */
+    bool factory_refuses;  /**< exporter: the Collector's factory refuses what makes no sense */
+    const char *stability; /**< the Collector's word: "stable", "beta", … */
+    const char *module;    /**< folder that implements it */
+    const char *help;      /**< one line for the reference page */
     /** Exporters: where their sections lie in the conf struct, so that the pipeline builder puts
      * queue and retry before them. 0: the exporter has no such section. */
     uint32_t queue_offset;   /**< struct sw_sending_queue_conf */

@@ -117,6 +117,7 @@ struct sw_stage {
 };
 
 struct sw_balance;
+struct sw_discovery;
 struct sw_files;
 struct sw_memory_baseline;
 struct sw_resolver;
@@ -134,6 +135,7 @@ struct sw_stage_env {
     const struct sw_appliance_view
         *appliance; /**< options of ours for this component (key, value) */
     struct sw_resolver *resolver;
+    struct sw_discovery *discovery; /**< discover.h; NULL: nothing is looked up (validate, tests) */
     struct sw_memory_baseline *baseline; /**< receive/memory_limiter.h */
     struct sw_files *files;              /**< storage/files; NULL: nothing is written */
     bool next_batches; /**< the next stage is a batch processor: payload borders do not matter */
@@ -163,6 +165,7 @@ struct sw_stage_class {
     /** Takes over table, queue or listeners of the old generation's shared object (reload).
      * NULL: starts afresh. */
     SW_CHECKED int (*adopt)(void *shared, void *old_shared);
+    bool options; /**< reads env->appliance and refuses what it does not know of it */
     bool mutates; /**< changes bytes of the batch it gets (a fan-out in front gives it a copy of
                        the list; bytes are never changed in place, so this is a label only) */
 };

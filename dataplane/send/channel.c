@@ -489,10 +489,13 @@ void sw_channel_state(const struct sw_push *push, struct sw_channel_state *ret_s
     *ret_state = (struct sw_channel_state){
         .calls_waiting = channel->waiting_count,
         .calls_sent = channel->sent_count,
+        .failing = channel->peers_count > 0,
     };
     for (unsigned i = 0; i < channel->peers_count; i++) {
         const struct connection *connection = channel->peers[i]->connection;
-        ret_state->connections_ready += connection != NULL && connection->ready;
+        bool ready = connection != NULL && connection->ready;
+        ret_state->connections_ready += ready;
+        ret_state->failing &= !ready && channel->peers[i]->failing;
     }
     const struct connection *connection;
     LIST_FOREACH(connection, &channel->leaving, leaving)

@@ -52,6 +52,7 @@ struct sw_channel_state {
     unsigned connections_leaving; /**< after GOAWAY, with calls that end */
     uint32_t calls_waiting;
     uint32_t calls_sent;
+    bool failing; /**< there is no connection, and the last attempt at each address failed */
 };
 void sw_channel_state(const struct sw_push *push, struct sw_channel_state *ret_state);
 

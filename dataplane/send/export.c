@@ -171,8 +171,9 @@ static void done(struct sw_push_call *call, struct sw_outcome *outcome)
     struct sw_push_call *outer = request->outer;
     bool ok = outcome->err == SW_OK;
     outer->batch = call->batch;
+    // Of a call that failed in part, what is left of the batch is what failed.
     sw_branch_move(
-        call->batch->branch, SW_BRANCH_QUEUED, sw_outcome_book(outcome), request->items_count
+        call->batch->branch, SW_BRANCH_QUEUED, sw_outcome_book(outcome), call->batch->items_count
     );
     // Both finished kinds show the sent series, as the Collector does.
     sw_count(export->sent, ok ? request->items_count : 0);

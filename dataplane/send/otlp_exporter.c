@@ -22,9 +22,8 @@ static const char *const paths[SW_SIGNALS_COUNT] = {
     "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
 };
 
-/* What the instances of all cores share: the texts made out of the configuration. */
-struct shared {
-    struct sw_queue_pool *pool;
+/* The texts made out of the configuration. */
+struct sw_otlp_calls {
     struct sw_channel_conf channel;
     char *host;
     char *authority;
@@ -34,19 +33,34 @@ struct shared {
     size_t headers_count;
 };
 
+/* What the instances of all cores share. */
+struct shared {
+    struct sw_queue_pool *pool;
+    struct sw_otlp_calls *calls;
+};
+
+void sw_otlp_calls_free(struct sw_otlp_calls *calls)
+{
+    if (calls == NULL) {
+        return;
+    }
+    for (size_t i = 0; calls->headers != NULL && i < calls->headers_count; i++) {
+        sw_free((char *)calls->headers[i].name);
+    }
+    sw_free(calls->headers);
+    sw_free(calls->host);
+    sw_free(calls->authority);
+    sw_free(calls->user_agent);
+    sw_free(calls);
+}
+
 static void shared_free(void *shared_ptr)
 {
     struct shared *shared = shared_ptr;
     if (shared == NULL) {
         return;
     }
-    for (size_t i = 0; shared->headers != NULL && i < shared->headers_count; i++) {
-        sw_free((char *)shared->headers[i].name);
-    }
-    sw_free(shared->headers);
-    sw_free(shared->host);
-    sw_free(shared->authority);
-    sw_free(shared->user_agent);
+    sw_otlp_calls_free(shared->calls);
     sw_queue_pool_free(shared->pool);
     sw_free(shared);
 }
@@ -60,13 +74,13 @@ static int refuse(const struct sw_stage_env *env, int err, const char *key, cons
 }
 
 // HTTP/2 names are in lower case; Go lowers those of metadata.
-static int copy_headers(struct shared *shared, const struct sw_list *headers)
+static int copy_headers(struct sw_otlp_calls *calls, const struct sw_list *headers)
 {
-    shared->headers = sw_zalloc(headers->count * sizeof(shared->headers[0]));
-    if (shared->headers == NULL) {
+    calls->headers = sw_zalloc(headers->count * sizeof(calls->headers[0]));
+    if (calls->headers == NULL) {
         return SW_E_NOMEM;
     }
-    shared->headers_count = headers->count;
+    calls->headers_count = headers->count;
     for (size_t i = 0; i < headers->count; i++) {
         const struct sw_pair *pair = &SW_LIST_AT(*headers, struct sw_pair, i);
         char *name = sw_strdup(pair->name);
@@ -76,9 +90,9 @@ static int copy_headers(struct shared *shared, const struct sw_list *headers)
         for (char *at = name; *at != '\0'; at++) {
             *at = (char)tolower((unsigned char)*at);
         }
-        shared->headers[i] = (struct sw_pair){.name = name, .value = pair->value};
+        calls->headers[i] = (struct sw_pair){.name = name, .value = pair->value};
     }
-    shared->channel.headers = (struct sw_list){shared->headers, headers->count};
+    calls->channel.headers = (struct sw_list){calls->headers, headers->count};
     return SW_OK;
 }
 
@@ -109,23 +123,23 @@ authority_of(const struct sw_grpc_client_conf *conf, const struct sw_endpoint *e
 }
 
 static int make_texts(
-    struct shared *shared,
+    struct sw_otlp_calls *calls,
     const struct sw_grpc_client_conf *conf,
     const struct sw_endpoint *endpoint
 )
 {
     const char *agent = conf->user_agent[0] != '\0' ? conf->user_agent : SW_SEND_USER_AGENT;
     size_t size = strlen(agent) + sizeof(SW_SEND_GRPC_TOKEN);
-    shared->host = endpoint->unix_socket ? sw_strdup(endpoint->path)
-                                         : sw_strndup(endpoint->host, endpoint->host_len);
-    shared->authority = authority_of(conf, endpoint);
-    shared->user_agent = sw_alloc(size);
-    if (shared->host == NULL || shared->authority == NULL || shared->user_agent == NULL) {
+    calls->host = endpoint->unix_socket ? sw_strdup(endpoint->path)
+                                        : sw_strndup(endpoint->host, endpoint->host_len);
+    calls->authority = authority_of(conf, endpoint);
+    calls->user_agent = sw_alloc(size);
+    if (calls->host == NULL || calls->authority == NULL || calls->user_agent == NULL) {
         return SW_E_NOMEM;
     }
-    snprintf(shared->user_agent, size, "%s%s", agent, SW_SEND_GRPC_TOKEN);
-    snprintf(shared->port, sizeof(shared->port), "%u", endpoint->port);
-    return copy_headers(shared, &conf->headers);
+    snprintf(calls->user_agent, size, "%s%s", agent, SW_SEND_GRPC_TOKEN);
+    snprintf(calls->port, sizeof(calls->port), "%u", endpoint->port);
+    return copy_headers(calls, &conf->headers);
 }
 
 // grpc-go goes through the proxy of https:// URLs, by CONNECT; going around it would not be the same.
@@ -148,9 +162,10 @@ static int refuse_proxy(const struct sw_stage_env *env, const struct sw_endpoint
 }
 
 static int make_channel_conf(
-    struct shared *shared,
+    struct sw_otlp_calls *calls,
     const struct sw_stage_env *env,
-    const struct sw_grpc_client_conf *conf
+    const struct sw_grpc_client_conf *conf,
+    const char *target
 )
 {
     struct sw_endpoint endpoint;
@@ -162,7 +177,7 @@ static int make_channel_conf(
             env, SW_E_UNSUPPORTED, "balancer_name", "only round_robin and pick_first are supported"
         );
     }
-    int err = sw_endpoint_parse_grpc(conf->endpoint, &endpoint, &why);
+    int err = sw_endpoint_parse_grpc(target, &endpoint, &why);
     if (err != SW_OK) {
         return refuse(env, err, "endpoint", why);
     }
@@ -170,16 +185,16 @@ static int make_channel_conf(
     if (err != SW_OK) {
         return err;
     }
-    err = make_texts(shared, conf, &endpoint);
-    struct sw_channel_conf *channel = &shared->channel;
+    err = make_texts(calls, conf, &endpoint);
+    struct sw_channel_conf *channel = &calls->channel;
     channel->id = env->id;
     channel->signal = env->signal;
-    channel->host = shared->host;
+    channel->host = calls->host;
     channel->port = endpoint.port;
     channel->unix_socket = endpoint.unix_socket;
-    channel->authority = shared->authority;
+    channel->authority = calls->authority;
     channel->path = paths[env->signal];
-    channel->user_agent = shared->user_agent;
+    channel->user_agent = calls->user_agent;
     channel->coding = sw_send_coding_grpc(conf->compression);
     channel->wait_for_ready = conf->wait_for_ready;
     channel->pick_first = pick_first;
@@ -194,6 +209,37 @@ static int make_channel_conf(
     return err;
 }
 
+int sw_otlp_calls_new(
+    const struct sw_stage_env *env,
+    const struct sw_grpc_client_conf *conf,
+    const char *endpoint,
+    struct sw_otlp_calls **ret_calls
+)
+{
+    struct sw_otlp_calls *calls = sw_zalloc(sizeof(*calls));
+    if (calls == NULL) {
+        return SW_E_NOMEM;
+    }
+    int err = make_channel_conf(calls, env, conf, endpoint);
+    if (err != SW_OK) {
+        sw_otlp_calls_free(calls);
+        return err;
+    }
+    *ret_calls = calls;
+    return SW_OK;
+}
+
+int sw_otlp_calls_open(
+    const struct sw_otlp_calls *calls,
+    struct sw_core *core,
+    struct sw_resolver *resolver,
+    struct sw_account *account,
+    struct sw_push **ret_push
+)
+{
+    return sw_channel_new(core, &calls->channel, resolver, account, ret_push);
+}
+
 static int shared_new(const struct sw_stage_env *env, const void *conf_ptr, void **ret_shared)
 {
     const struct sw_otlp_exporter_conf *conf = conf_ptr;
@@ -201,7 +247,7 @@ static int shared_new(const struct sw_stage_env *env, const void *conf_ptr, void
     if (shared == NULL) {
         return SW_E_NOMEM;
     }
-    int err = make_channel_conf(shared, env, &conf->client);
+    int err = sw_otlp_calls_new(env, &conf->client, conf->client.endpoint, &shared->calls);
     if (err == SW_OK) {
         err = sw_queue_pool_new(env, &conf->sending_queue, &shared->pool);
     }
@@ -225,7 +271,7 @@ static int create(
     const struct sw_otlp_exporter_conf *conf = conf_ptr;
     struct shared *shared = shared_ptr;
     struct sw_push *channel = NULL;
-    int err = sw_channel_new(core, &shared->channel, env->resolver, env->account, &channel);
+    int err = sw_otlp_calls_open(shared->calls, core, env->resolver, env->account, &channel);
     if (err != SW_OK) {
         return err;
     }
@@ -235,8 +281,8 @@ static int create(
         .timeout_ns = (uint64_t)conf->timeout_ns,
         .labels =
             {
-                {"server.address", shared->host},
-                {"server.port", shared->port},
+                {"server.address", shared->calls->host},
+                {"server.port", shared->calls->port},
             },
         .labels_count = 2,
         .call_kind = SW_CALL_GRPC,

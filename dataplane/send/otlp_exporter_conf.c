@@ -9,7 +9,7 @@ static const struct sw_preset client_presets[] = {
 };
 
 // clang-format off
-static const struct sw_field exporter_fields[] = {
+const struct sw_field sw_otlp_exporter_fields[] = {
     SW_SQUASH(struct sw_otlp_exporter_conf, client, sw_grpc_client_fields,
               .presets = client_presets),
     SW_DURATION("timeout", struct sw_otlp_exporter_conf, timeout_ns, "5s",
@@ -38,7 +38,7 @@ const struct sw_component sw_otlp_exporter = {
     .kind = SW_EXPORTER,
     .type = "otlp_grpc",
     .old_types = old_types,
-    .fields = exporter_fields,
+    .fields = sw_otlp_exporter_fields,
     .conf_size = sizeof(struct sw_otlp_exporter_conf),
     .check = exporter_check,
     .signals = SW_FOR_OTLP | SW_FOR_PROFILES,

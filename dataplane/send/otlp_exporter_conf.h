@@ -16,4 +16,7 @@ struct sw_otlp_exporter_conf {
 
 extern const struct sw_component sw_otlp_exporter;
 
+/** Its keys, for exporters that have such exporters inside. */
+extern const struct sw_field sw_otlp_exporter_fields[];
+
 #endif

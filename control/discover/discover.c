@@ -1,0 +1,312 @@
+#include "control/discover/discover.h"
+
+#include "dataplane/base/assert.h"
+#include "dataplane/base/clock.h"
+#include "dataplane/base/mem.h"
+
+#include <ares.h>
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+// The Collector's first lookup has no limit of its own; a name server that is only slow has this long.
+#define FIRST_TIMEOUT_NS (10 * SW_NS_PER_S)
+// How soon after a lookup one out of turn is made.
+#define WANTED_GAP_NS SW_NS_PER_S
+#define TRIES         3
+#define TRY_MIN_MS    100
+#define ADDRESS_MAX   (INET6_ADDRSTRLEN + IF_NAMESIZE + 4)
+
+/* A name, and its lookup while one is under way. */
+struct name {
+    LIST_ENTRY(name) link;
+    struct discover *discover;
+    struct sw_discovery_watch *watch;
+    ares_channel channel; // NULL: no lookup is under way
+    uint64_t begun_ns;
+    uint64_t due_ns; // the next lookup, or the end of this one
+    bool asked;      // at least once
+    bool done;       // the answer is here
+    int err;
+    struct ares_addrinfo *found;
+};
+
+struct discover {
+    struct sw_discovery discovery;
+    const char *servers;
+    int set; // epoll, of the sockets of all lookups
+    LIST_HEAD(, name) names;
+};
+
+static int err_of(int status)
+{
+    switch (status) {
+    case ARES_SUCCESS:
+        return SW_OK;
+    case ARES_ENODATA:
+    case ARES_ENOTFOUND:
+    case ARES_EBADNAME:
+        return SW_E_NOT_FOUND;
+    case ARES_ETIMEOUT:
+    case ARES_ECANCELLED:
+        return SW_E_TIMEOUT;
+    case ARES_ENOMEM:
+        return SW_E_NOMEM;
+    default:
+        return SW_E_SYSTEM;
+    }
+}
+
+// From inside c-ares: the channel must not go yet.
+static void found(void *context, int status, int timeouts, struct ares_addrinfo *result)
+{
+    struct name *name = context;
+    name->done = true;
+    name->err = err_of(status);
+    name->found = result;
+}
+
+static void socket_changed(void *context, ares_socket_t fd, int readable, int writable)
+{
+    struct name *name = context;
+    int set = name->discover->set;
+    struct epoll_event event = {
+        .events = (readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u),
+        .data.fd = fd,
+    };
+    if (!readable && !writable) {
+        (void)epoll_ctl(set, EPOLL_CTL_DEL, fd, NULL);
+    } else if (epoll_ctl(set, EPOLL_CTL_MOD, fd, &event) != 0) {
+        (void)epoll_ctl(set, EPOLL_CTL_ADD, fd, &event);
+    }
+}
+
+static int open_channel(struct name *name)
+{
+    uint64_t each_ms = name->watch->timeout_ns / SW_NS_PER_MS / TRIES;
+    struct ares_options options = {
+        .timeout = (int)SW_MIN(SW_MAX(each_ms, TRY_MIN_MS), 5000),
+        .tries = TRIES,
+        .sock_state_cb = socket_changed,
+        .sock_state_cb_data = name,
+    };
+    int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
+    int status = ares_init_options(&name->channel, &options, mask);
+    if (status == ARES_SUCCESS && name->discover->servers != NULL) {
+        status = ares_set_servers_ports_csv(name->channel, name->discover->servers);
+    }
+    return err_of(status);
+}
+
+static void close_channel(struct name *name)
+{
+    if (name->channel != NULL) {
+        ares_destroy(name->channel);
+        name->channel = NULL;
+    }
+    if (name->found != NULL) {
+        ares_freeaddrinfo(name->found);
+        name->found = NULL;
+    }
+}
+
+static void begin_lookup(struct name *name, uint64_t now_ns)
+{
+    struct sw_discovery_watch *watch = name->watch;
+    const struct ares_addrinfo_hints hints = {
+        .ai_family = AF_UNSPEC,
+        .ai_socktype = SOCK_STREAM,
+        .ai_flags = ARES_AI_NOSORT,
+    };
+    atomic_store_explicit(&watch->wanted, false, memory_order_relaxed);
+    name->begun_ns = now_ns;
+    name->due_ns =
+        now_ns + (name->asked ? watch->timeout_ns : SW_MAX(watch->timeout_ns, FIRST_TIMEOUT_NS));
+    name->asked = true;
+    name->done = false;
+    name->err = open_channel(name);
+    if (name->err == SW_OK) {
+        ares_getaddrinfo(name->channel, watch->hostname, NULL, &hints, found, name);
+    } else {
+        name->done = true;
+    }
+}
+
+static bool put_address(const struct ares_addrinfo_node *node, char text[ADDRESS_MAX])
+{
+    char plain[INET6_ADDRSTRLEN];
+    char zone[IF_NAMESIZE + 1] = "";
+    if (node->ai_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)node->ai_addr;
+        return inet_ntop(AF_INET, &in->sin_addr, text, ADDRESS_MAX) != NULL;
+    }
+    const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)node->ai_addr;
+    if (node->ai_family != AF_INET6
+        || inet_ntop(AF_INET6, &in->sin6_addr, plain, sizeof(plain)) == NULL) {
+        return false;
+    }
+    if (in->sin6_scope_id != 0) {
+        zone[0] = '%';
+        if (if_indextoname(in->sin6_scope_id, zone + 1) == NULL) {
+            zone[0] = '\0';
+        }
+    }
+    snprintf(text, ADDRESS_MAX, "[%s%s]", plain, zone);
+    return true;
+}
+
+static void tell(struct name *name)
+{
+    struct sw_discovery_watch *watch = name->watch;
+    const char **addresses = sw_alloc(SW_DISCOVERY_ADDRS_MAX * sizeof(*addresses));
+    char(*texts)[ADDRESS_MAX] = sw_alloc(SW_DISCOVERY_ADDRS_MAX * sizeof(*texts));
+    unsigned count = 0;
+    unsigned left_out = 0;
+    int err = addresses != NULL && texts != NULL ? name->err : SW_E_NOMEM;
+    struct ares_addrinfo_node *node =
+        err == SW_OK && name->found != NULL ? name->found->nodes : NULL;
+    for (; node != NULL; node = node->ai_next) {
+        if (count == SW_DISCOVERY_ADDRS_MAX) {
+            left_out++;
+        } else if (put_address(node, texts[count])) {
+            addresses[count] = texts[count];
+            count++;
+        }
+    }
+    if (err == SW_OK && count == 0) {
+        err = SW_E_NOT_FOUND;
+    }
+    watch->answered(watch, err, addresses, count, left_out);
+    sw_free(addresses);
+    sw_free(texts);
+}
+
+static void step(struct name *name, uint64_t now_ns)
+{
+    struct sw_discovery_watch *watch = name->watch;
+    if (name->channel != NULL && !name->done && now_ns >= name->due_ns) {
+        ares_cancel(name->channel);
+    }
+    if (name->done) {
+        tell(name);
+        close_channel(name);
+        name->done = false;
+        name->due_ns = SW_MAX(name->begun_ns + watch->interval_ns, now_ns);
+        return;
+    }
+    if (name->channel != NULL) {
+        ares_process_fd(name->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); // its own time limits
+        return;
+    }
+    bool wanted = atomic_load_explicit(&watch->wanted, memory_order_relaxed)
+                  && now_ns >= name->begun_ns + WANTED_GAP_NS;
+    if (wanted || now_ns >= name->due_ns) {
+        begin_lookup(name, now_ns);
+    }
+}
+
+// A descriptor belongs to one of the channels; the others do not know it.
+static void process(struct discover *discover, const struct epoll_event *event)
+{
+    ares_socket_t fd = event->data.fd;
+    bool in = (event->events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;
+    bool out = (event->events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0;
+    struct name *name;
+    LIST_FOREACH(name, &discover->names, link)
+    {
+        if (name->channel != NULL && !name->done) {
+            ares_process_fd(name->channel, in ? fd : ARES_SOCKET_BAD, out ? fd : ARES_SOCKET_BAD);
+        }
+    }
+}
+
+void sw_discover_poll(struct sw_discovery *discovery, uint64_t now_ns)
+{
+    struct discover *discover = (struct discover *)discovery;
+    struct epoll_event events[16];
+    int count = epoll_wait(discover->set, events, SW_ARRAY_SIZE(events), 0);
+    for (int i = 0; i < count; i++) {
+        process(discover, &events[i]);
+    }
+    struct name *name;
+    LIST_FOREACH(name, &discover->names, link)
+    {
+        step(name, now_ns);
+    }
+}
+
+static int begin(struct sw_discovery *discovery, struct sw_discovery_watch *watch)
+{
+    struct discover *discover = (struct discover *)discovery;
+    struct name *name = sw_zalloc(sizeof(*name));
+    if (name == NULL) {
+        return SW_E_NOMEM;
+    }
+    name->discover = discover;
+    name->watch = watch;
+    watch->pending = name;
+    LIST_INSERT_HEAD(&discover->names, name, link);
+    return SW_OK;
+}
+
+static void end(struct sw_discovery *discovery, struct sw_discovery_watch *watch)
+{
+    struct name *name = watch->pending;
+    if (name != NULL) {
+        LIST_REMOVE(name, link);
+        close_channel(name);
+        sw_free(name);
+        watch->pending = NULL;
+    }
+}
+
+static const struct sw_discovery_ops discover_ops = {
+    .begin = begin,
+    .end = end,
+};
+
+int sw_discover_new(const struct sw_discover_conf *conf, struct sw_discovery **ret_discovery)
+{
+    struct discover *discover = sw_zalloc(sizeof(*discover));
+    if (discover == NULL) {
+        return SW_E_NOMEM;
+    }
+    int err = err_of(ares_library_init(ARES_LIB_INIT_ALL));
+    if (err != SW_OK) {
+        sw_free(discover);
+        return err;
+    }
+    discover->discovery = (struct sw_discovery){.ops = &discover_ops, .mailbox = conf->mailbox};
+    discover->servers = conf->servers;
+    LIST_INIT(&discover->names);
+    discover->set = epoll_create1(EPOLL_CLOEXEC);
+    if (discover->set < 0) {
+        ares_library_cleanup();
+        sw_free(discover);
+        return SW_E_SYSTEM;
+    }
+    *ret_discovery = &discover->discovery;
+    return SW_OK;
+}
+
+void sw_discover_free(struct sw_discovery *discovery)
+{
+    struct discover *discover = (struct discover *)discovery;
+    if (discover == NULL) {
+        return;
+    }
+    SW_ASSERT(LIST_EMPTY(&discover->names));
+    close(discover->set);
+    ares_library_cleanup();
+    sw_free(discover);
+}
+
+int sw_discover_fd(const struct sw_discovery *discovery)
+{
+    return ((const struct discover *)discovery)->set;
+}
