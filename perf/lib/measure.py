@@ -122,13 +122,13 @@ class Process:
 class Sink:
     """A backend (sw-sink) with its control port."""
 
-    def __init__(self, tools, core, folder, number, record, *arguments):
+    def __init__(self, tools, core, folder, number, record, *arguments, host="127.0.0.1"):
         self.port, self.control = free_ports(2)
         self.record = os.path.join(folder, f"received{number}.bin") if record else None
         argv = [os.path.join(tools, "sw-sink"), "--control", f"127.0.0.1:{self.control}"]
         if record:
             argv += ["--record", self.record]
-        self.process = Process(argv + list(arguments) + [f"127.0.0.1:{self.port}"], core,
+        self.process = Process(argv + list(arguments) + [f"{host}:{self.port}"], core,
                                os.path.join(folder, f"sink{number}.log"))
         self.process.wait_until(f"sink {number}", self.counts, 5)
 
