@@ -26,7 +26,7 @@ import yaml  # noqa: E402
 from sut import otlp  # noqa: E402
 from sut.program import NotReady, Program  # noqa: E402
 
-KINDS = ["config", "receiver", "exporter", "sampling", "telemetry"]
+KINDS = ["config", "receiver", "exporter", "loadbalancing", "sampling", "telemetry"]
 
 
 class World:

@@ -134,12 +134,12 @@ class HttpBackend(Backend):
 class FrameBackend(Backend):
     """gRPC by hand over h2; `answer` maps an Arrival to (code, message, more trailers)."""
 
-    def __init__(self, port=0):
+    def __init__(self, port=0, host="127.0.0.1"):
         super().__init__()
         self.answer = lambda arrival: (0, "", [])
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=64)
+        self._listener = socket.create_server((host, port), backlog=64)
         self.port = self._listener.getsockname()[1]
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = f"{host}:{self.port}"
         self._connections = []
         threading.Thread(target=self._accept, daemon=True).start()
 
