@@ -3,7 +3,7 @@
  * Requests of 500 spans in 5 resources. Spans are of six kinds (HTTP server and client, database, queue,
  * cache, internal) that follow each other at random, with attributes, string lengths and values of their
  * own, so that branches do not learn one span by heart. Then requests of 500 data points and of 500 log
- * records. Each line is the best of several rounds. */
+ * records, also of such with long bodies, which together are larger than a second-level cache. Each line is the best of several rounds. */
 #include "dataplane/otlp/attribute.h"
 #include "dataplane/otlp/span.h"
 #include "dataplane/otlp/validate.h"
@@ -329,8 +329,9 @@ static void add_metric(struct chunk *to, bool histogram)
     add_bytes(to, histogram ? 9 : 7, data.data, data.size);
 }
 
-static void add_log(struct chunk *to)
+static void add_log(struct chunk *to, bool is_long)
 {
+    static const char text[700];
     const struct kind *kind = &kinds[rnd(SW_ARRAY_SIZE(kinds))];
     struct chunk body = {.size = 0};
     uint64_t now = UINT64_C(1760000000000000000) + rnd(1000000000);
@@ -338,7 +339,11 @@ static void add_log(struct chunk *to)
     add_i64(to, 1, now);
     add_number(to, 2, 9 + rnd(8));
     add_bytes(to, 3, "INFO", 4);
-    add_bytes(&body, 1, letters, 20 + rnd(150));
+    if (is_long) {
+        add_bytes(&body, 1, text, 400 + rnd(300));
+    } else {
+        add_bytes(&body, 1, letters, 20 + rnd(150));
+    }
     add_bytes(to, 5, body.data, body.size);
     for (unsigned i = 0; i < 6; i++) {
         add_attribute(to, 6, kind->keys[i], kind->types[i], 3 + rnd(30), false);
@@ -352,6 +357,7 @@ enum filling {
     FILLING_SUMS,
     FILLING_HISTOGRAMS,
     FILLING_LOGS,
+    FILLING_LONG_LOGS,
 };
 
 static uint8_t *make_other_request(enum filling filling, size_t *ret_size)
@@ -360,10 +366,11 @@ static uint8_t *make_other_request(enum filling filling, size_t *ret_size)
     uint8_t *items = malloc(REQUEST_MAX);
     uint8_t *request = malloc(REQUEST_MAX);
     uint8_t *end = items;
-    for (unsigned i = 0; i < (filling == FILLING_LOGS ? SPANS_COUNT : SPANS_COUNT / 4); i++) {
+    bool logs = filling >= FILLING_LOGS;
+    for (unsigned i = 0; i < (logs ? SPANS_COUNT : SPANS_COUNT / 4); i++) {
         item->size = 0;
-        if (filling == FILLING_LOGS) {
-            add_log(item);
+        if (logs) {
+            add_log(item, filling == FILLING_LONG_LOGS);
         } else {
             add_metric(item, filling == FILLING_HISTOGRAMS);
         }
@@ -492,6 +499,7 @@ static void run_others(double seconds)
         {"sums, 4 points a metric, 5 attributes", FILLING_SUMS, run_validate_metrics},
         {"histograms of 15 buckets, likewise", FILLING_HISTOGRAMS, run_validate_metrics},
         {"log records, 6 attributes", FILLING_LOGS, run_validate_logs},
+        {"log records with long bodies, likewise", FILLING_LONG_LOGS, run_validate_logs},
     };
     for (unsigned f = 0; f < SW_ARRAY_SIZE(fillings); f++) {
         struct sw_bytes requests[REQUESTS_COUNT];
