@@ -92,7 +92,7 @@ def with_resource(found, added):
 class SignalsBackend(Backend):
     """A grpcio server for three signals; `answer` maps (signal, request) to None, a response or (code, text)."""
 
-    def __init__(self, port=0):
+    def __init__(self, port=0, unix=None):
         super().__init__()
         self.answer = lambda signal, request: None
         self._server = grpc.server(futures.ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
@@ -102,8 +102,8 @@ class SignalsBackend(Backend):
                 response_serializer=RESPONSES[signal].SerializeToString)
             service = otlp.EXPORTS[signal].strip("/").split("/")[0]
             self._server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, {"Export": handler})])
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
-        self.address = f"127.0.0.1:{self.port}"
+        self.port = self._server.add_insecure_port(f"unix:{unix}" if unix else f"127.0.0.1:{port}")
+        self.address = f"unix://{unix}" if unix else f"127.0.0.1:{self.port}"
         self._server.start()
 
     def _handler(self, signal):

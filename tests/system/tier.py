@@ -9,9 +9,11 @@ import threading
 import time
 import zlib
 
+import grpc
+
+import signals
 import support
 from sut import otlp
-from sut.backends import GrpcBackend
 from sut.clients import Sender
 from sut.ports import free_ports
 from sut.program import Program
@@ -22,20 +24,21 @@ QUICK_RETRY = {"initial_interval": "100ms", "max_interval": "300ms", "max_elapse
 ANSWER_S = 2.0
 
 
-class Sink(GrpcBackend):
+class Sink(signals.SignalsBackend):
     """The backend of all gateways; knows each span's gateways and when it was taken."""
 
-    def __init__(self, port=0):
+    def __init__(self, port=0, unix=None):
         self.where = collections.defaultdict(list)           # {(trace, span): [(gateway, seconds), …]}
-        super().__init__(port)
+        super().__init__(port, unix)
 
     def add(self, arrival):
-        gateway = next((value for name, value in arrival.headers if name == "gateway"), "")
-        keys = [(int.from_bytes(span.trace_id, "big"), int.from_bytes(span.span_id, "big"))
-                for _, _, span in otlp.spans(arrival.message())]
-        with self._news:
-            for key in keys:
-                self.where[key].append((gateway, arrival.at))
+        if arrival.path == otlp.EXPORT:
+            gateway = gateway_of(arrival)
+            keys = [(int.from_bytes(span.trace_id, "big"), int.from_bytes(span.span_id, "big"))
+                    for _, _, span in otlp.spans(arrival.message())]
+            with self._news:
+                for key in keys:
+                    self.where[key].append((gateway, arrival.at))
         super().add(arrival)
 
     def has(self, keys):
@@ -51,6 +54,10 @@ class Sink(GrpcBackend):
         return collections.Counter(name for arrivals in self.books().values() for name, _ in arrivals)
 
 
+def gateway_of(arrival):
+    return next((value for name, value in arrival.headers if name == "gateway"), "")
+
+
 _first_trace = itertools.count(1)
 
 
@@ -58,7 +65,7 @@ class Traffic(threading.Thread):
     """Sends without a pause to speak of until it is told to stop; remembers what was accepted.
 
     The spans of a trace are spread over two requests. `send` maps a body to (code, text), 0 being success;
-    refused requests are sent again, as clients do.
+    refused requests are sent again, as clients do. Where it is unknown what became of one, the traffic ends.
     """
 
     def __init__(self, send, *, pause=0.02, traces=8):
@@ -84,6 +91,8 @@ class Traffic(threading.Thread):
         body = support.request(spans)
         while (answer := self._send(body))[0] != 0:
             self.refused += 1
+            if answer[0] == grpc.StatusCode.DEADLINE_EXCEEDED.value[0]:
+                raise TimeoutError(answer[1])
             if self._done.wait(0.05):
                 return
         self.accepted.update(support.sent_ids(spans))

@@ -59,10 +59,11 @@ class Program:
     config      a tree, or the path of a file
     health      port of its health_check; a tree without that extension gets one
     own_page    True: the tree's telemetry is left alone; else the metrics page is off
+    prefix      what stands before the binary, to start it somewhere else
     """
 
     def __init__(self, binary, config, *, arguments=(), environment=None, health=None, timeout=15.0,
-                 own_page=False):
+                 own_page=False, prefix=()):
         self._folder = tempfile.TemporaryDirectory(prefix="sut-")
         self.folder = pathlib.Path(self._folder.name)
         self.health = health
@@ -73,7 +74,7 @@ class Program:
         self._log = open(self.log_path, "wb")
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            [binary, "--config", str(config), *arguments], stdin=subprocess.DEVNULL, stdout=self._log,
+            [*prefix, binary, "--config", str(config), *arguments], stdin=subprocess.DEVNULL, stdout=self._log,
             stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})})
 
     def _complete(self, tree, own_page):
