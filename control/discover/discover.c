@@ -9,6 +9,7 @@
 #include <net/if.h>
 #include <netdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/queue.h>
@@ -18,9 +19,19 @@
 #define FIRST_TIMEOUT_NS (10 * SW_NS_PER_S)
 // How soon after a lookup one out of turn is made.
 #define WANTED_GAP_NS SW_NS_PER_S
-#define TRIES         3
-#define TRY_MIN_MS    100
-#define ADDRESS_MAX   (INET6_ADDRSTRLEN + IF_NAMESIZE + 4)
+// News of one name at most so often, for those that come and go.
+#define NEWS_GAP_NS (10 * SW_NS_PER_S)
+// More than two DNS messages hold.
+#define ADDRESSES_SEEN_MAX 16384
+#define TRIES              3
+#define TRY_MIN_MS         100
+#define ADDRESS_MAX        (INET6_ADDRSTRLEN + IF_NAMESIZE + 4)
+
+enum state {
+    FINE,
+    FAILING,
+    TOO_MANY,
+};
 
 /* A name, and its lookup while one is under way. */
 struct name {
@@ -33,12 +44,15 @@ struct name {
     bool asked;      // at least once
     bool done;       // the answer is here
     int err;
+    const char *why; // it failed
     struct ares_addrinfo *found;
+    enum state said;  // last
+    uint64_t said_ns; // 0: nothing was ever said
 };
 
 struct discover {
     struct sw_discovery discovery;
-    const char *servers;
+    struct sw_discover_conf conf;
     int set; // epoll, of the sockets of all lookups
     LIST_HEAD(, name) names;
 };
@@ -68,6 +82,8 @@ static void found(void *context, int status, int timeouts, struct ares_addrinfo 
     struct name *name = context;
     name->done = true;
     name->err = err_of(status);
+    // Nobody but us cancels, when the time is over.
+    name->why = ares_strerror(status == ARES_ECANCELLED ? ARES_ETIMEOUT : status);
     name->found = result;
 }
 
@@ -97,8 +113,8 @@ static int open_channel(struct name *name)
     };
     int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
     int status = ares_init_options(&name->channel, &options, mask);
-    if (status == ARES_SUCCESS && name->discover->servers != NULL) {
-        status = ares_set_servers_ports_csv(name->channel, name->discover->servers);
+    if (status == ARES_SUCCESS && name->discover->conf.servers != NULL) {
+        status = ares_set_servers_ports_csv(name->channel, name->discover->conf.servers);
     }
     return err_of(status);
 }
@@ -130,6 +146,7 @@ static void begin_lookup(struct name *name, uint64_t now_ns)
     name->asked = true;
     name->done = false;
     name->err = open_channel(name);
+    name->why = sw_err_text(name->err);
     if (name->err == SW_OK) {
         ares_getaddrinfo(name->channel, watch->hostname, NULL, &hints, found, name);
     } else {
@@ -160,30 +177,97 @@ static bool put_address(const struct ares_addrinfo_node *node, char text[ADDRESS
     return true;
 }
 
-static void tell(struct name *name)
+/* ---- what is found ---- */
+
+struct addresses {
+    const char **list;
+    char (*texts)[ADDRESS_MAX];
+    unsigned count;
+    unsigned left_out;
+};
+
+static int compare(const void *left, const void *right)
 {
-    struct sw_discovery_watch *watch = name->watch;
-    const char **addresses = sw_alloc(SW_DISCOVERY_ADDRS_MAX * sizeof(*addresses));
-    char(*texts)[ADDRESS_MAX] = sw_alloc(SW_DISCOVERY_ADDRS_MAX * sizeof(*texts));
-    unsigned count = 0;
-    unsigned left_out = 0;
-    int err = addresses != NULL && texts != NULL ? name->err : SW_E_NOMEM;
-    struct ares_addrinfo_node *node =
-        err == SW_OK && name->found != NULL ? name->found->nodes : NULL;
-    for (; node != NULL; node = node->ai_next) {
-        if (count == SW_DISCOVERY_ADDRS_MAX) {
-            left_out++;
-        } else if (put_address(node, texts[count])) {
-            addresses[count] = texts[count];
-            count++;
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+// Of too many the first ones by their text are taken, as name servers give them in any order.
+static int collect(const struct ares_addrinfo_node *node, struct addresses *addresses)
+{
+    unsigned seen = 0;
+    for (const struct ares_addrinfo_node *n = node; n != NULL; n = n->ai_next) {
+        seen++;
+    }
+    unsigned room = SW_MIN(seen, ADDRESSES_SEEN_MAX);
+    addresses->list = sw_alloc(SW_MAX(room, 1u) * sizeof(*addresses->list));
+    addresses->texts = sw_alloc(SW_MAX(room, 1u) * sizeof(*addresses->texts));
+    if (addresses->list == NULL || addresses->texts == NULL) {
+        return SW_E_NOMEM;
+    }
+    for (; node != NULL && addresses->count < room; node = node->ai_next) {
+        if (put_address(node, addresses->texts[addresses->count])) {
+            addresses->list[addresses->count] = addresses->texts[addresses->count];
+            addresses->count++;
         }
     }
-    if (err == SW_OK && count == 0) {
-        err = SW_E_NOT_FOUND;
+    if (seen > SW_DISCOVERY_ADDRS_MAX && addresses->count > SW_DISCOVERY_ADDRS_MAX) {
+        qsort(addresses->list, addresses->count, sizeof(*addresses->list), compare);
+        addresses->left_out = seen - SW_DISCOVERY_ADDRS_MAX;
+        addresses->count = SW_DISCOVERY_ADDRS_MAX;
     }
-    watch->answered(watch, err, addresses, count, left_out);
-    sw_free(addresses);
-    sw_free(texts);
+    return addresses->count > 0 ? SW_OK : SW_E_NOT_FOUND;
+}
+
+// Several watches of one name (an exporter has one for each signal) are said once.
+static bool was_said(const struct name *name, enum state state)
+{
+    const struct name *other;
+    LIST_FOREACH(other, &name->discover->names, link)
+    {
+        if (other != name && other->said_ns != 0 && other->said == state
+            && strcmp(other->watch->hostname, name->watch->hostname) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void say(struct name *name, int err, unsigned left_out, uint64_t now_ns)
+{
+    const struct sw_discover_conf *conf = &name->discover->conf;
+    enum state state = err != SW_OK ? FAILING : left_out > 0 ? TOO_MANY : FINE;
+    const struct sw_discover_news news = {
+        .hostname = name->watch->hostname,
+        .why = err == SW_OK         ? NULL
+               : name->err != SW_OK ? name->why
+                                    : sw_err_text(err),
+        .left_out = left_out,
+    };
+    if (conf->told == NULL || state == name->said
+        || (name->said_ns != 0 && now_ns < name->said_ns + NEWS_GAP_NS)) {
+        return;
+    }
+    if (!was_said(name, state)) {
+        conf->told(conf->context, &news);
+    }
+    name->said = state;
+    name->said_ns = now_ns;
+}
+
+static void tell(struct name *name, uint64_t now_ns)
+{
+    struct sw_discovery_watch *watch = name->watch;
+    struct addresses addresses = {.count = 0};
+    int err = name->err;
+    if (err == SW_OK) {
+        err = collect(name->found != NULL ? name->found->nodes : NULL, &addresses);
+    }
+    say(name, err, addresses.left_out, now_ns);
+    watch->answered(
+        watch, err, addresses.list, err == SW_OK ? addresses.count : 0, addresses.left_out
+    );
+    sw_free(addresses.list);
+    sw_free(addresses.texts);
 }
 
 static void step(struct name *name, uint64_t now_ns)
@@ -193,7 +277,7 @@ static void step(struct name *name, uint64_t now_ns)
         ares_cancel(name->channel);
     }
     if (name->done) {
-        tell(name);
+        tell(name, now_ns);
         close_channel(name);
         name->done = false;
         name->due_ns = SW_MAX(name->begun_ns + watch->interval_ns, now_ns);
@@ -282,7 +366,7 @@ int sw_discover_new(const struct sw_discover_conf *conf, struct sw_discovery **r
         return err;
     }
     discover->discovery = (struct sw_discovery){.ops = &discover_ops, .mailbox = conf->mailbox};
-    discover->servers = conf->servers;
+    discover->conf = *conf;
     LIST_INIT(&discover->names);
     discover->set = epoll_create1(EPOLL_CLOEXEC);
     if (discover->set < 0) {

@@ -7,9 +7,19 @@
 
 #include "dataplane/pipeline/discover.h"
 
+/** How the lookups of a name go now. */
+struct sw_discover_news {
+    const char *hostname;
+    const char *why;   /**< they fail; NULL: they do not */
+    unsigned left_out; /**< addresses beyond SW_DISCOVERY_ADDRS_MAX */
+};
+
 struct sw_discover_conf {
     struct sw_mailbox *mailbox; /**< the control thread's */
     const char *servers; /**< "address:port,…" instead of the system's; NULL: the system's */
+    /** It goes otherwise than before. Seldom: it can be logged. NULL: nobody wants to know. */
+    void (*told)(void *context, const struct sw_discover_news *news);
+    void *context;
 };
 
 /** @return 0, SW_E_NOMEM, SW_E_SYSTEM */

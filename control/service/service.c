@@ -87,9 +87,29 @@ static unsigned workers_wanted(struct service *service)
     return cap > 0 && cap < count ? (unsigned)cap : count;
 }
 
+static void discovery_told(void *context, const struct sw_discover_news *news)
+{
+    const char *message = "Looking up the backends works again";
+    enum sw_log_level level = news->why != NULL || news->left_out > 0 ? SW_LOG_WARN : SW_LOG_INFO;
+    struct sw_log_field fields[2] = {sw_log_text("hostname", news->hostname)};
+    unsigned count = 1;
+    if (news->why != NULL) {
+        message = "Looking up the backends fails, those that are known stay in use";
+        fields[count++] = sw_log_text("error", news->why);
+    } else if (news->left_out > 0) {
+        message = "A name has more addresses than are used, the rest is left out";
+        fields[count++] = sw_log_integer("left_out", news->left_out);
+    }
+    sw_observe_log(context, level, SW_LOG_HERE, message, fields, count);
+}
+
 static int make_discovery(struct service *service)
 {
-    const struct sw_discover_conf conf = {.mailbox = service->mailbox};
+    const struct sw_discover_conf conf = {
+        .mailbox = service->mailbox,
+        .told = discovery_told,
+        .context = service,
+    };
     int err = sw_discover_new(&conf, &service->discovery);
     if (err == SW_OK) {
         service->discovery_watch.fd = sw_discover_fd(service->discovery);
