@@ -92,8 +92,9 @@ def other_signals(cluster):
 
 @contextlib.contextmanager
 def changed(cluster, agent):
-    """Waits until the agent has taken over the change of DNS that was made inside."""
+    """Waits until the agent's exporters, one for each signal, have taken over the change of DNS made inside."""
     family = 'otelcol_loadbalancer_num_backend_updates{resolver="dns"}'
     before = agent.metrics().get(family, 0)
     yield
-    assert support.wait_for(lambda: agent.metrics().get(family, 0) > before), "the ring did not change"
+    assert support.wait_for(lambda: agent.metrics().get(family, 0) >= before + len(signals.SIGNALS)), \
+        "the ring did not change"

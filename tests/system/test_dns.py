@@ -101,7 +101,13 @@ def test_agent_that_starts_before_dns(cluster, tmp_path):
     cluster.check(load.stop())
 
 
+def take_a_while(cluster):
+    """Something is always under way to each gateway."""
+    cluster.sink.answer = lambda *_: time.sleep(0.02)
+
+
 def test_flapping_dns_loses_and_doubles_nothing(three, tmp_path):
+    take_a_while(three)
     agent = three.seed_agent(quick(tmp_path, interval="50ms"))
     load = three.traffic()
     updates = 'otelcol_loadbalancer_num_backend_updates{resolver="dns"}'
@@ -120,6 +126,7 @@ def test_flapping_dns_loses_and_doubles_nothing(three, tmp_path):
 def test_rolling_restart_races_dns(cluster, tmp_path):
     """Ten pods are replaced by ten with other addresses. DNS hears of it before, while or after they end."""
     chance = random.Random(5)
+    take_a_while(cluster)
     alive = list(range(1, 11))
     for number in alive:
         cluster.gateway(number)
@@ -149,6 +156,7 @@ def test_rolling_restart_races_dns(cluster, tmp_path):
 
 
 def test_scaling_up_and_down(three, tmp_path):
+    take_a_while(three)
     agent = three.seed_agent(quick(tmp_path))
     load = three.traffic()
     load.wait_more(200)
