@@ -150,14 +150,14 @@ class Tier:
         self.gateways[name].process.kill()
         self.gateways[name].process.wait()
 
-    def agent(self, numbers, *, protocol=None, environment=None, binary=None, **more):
-        """An agent with a list of gateways."""
+    def agent(self, numbers, *, protocol=None, environment=None, binary=None, pipelines=("traces",), **more):
+        """An agent with a list of gateways; `more` are keys of its exporter."""
         exporter = {"resolver": {"static": {"hostnames": [self.address(n)[1] for n in numbers]}},
                     "protocol": {"otlp": {"tls": {"insecure": True}, "compression": "none",
                                           "retry_on_failure": QUICK_RETRY, **(protocol or {})}}, **more}
         stage = contextlib.nullcontext(self.start) if binary is None else _other(self.start, binary)
         with stage as start:
-            return start.simple({"load_balancing": exporter}, environment=environment)
+            return start.simple({"load_balancing": exporter}, environment=environment, pipelines=pipelines)
 
     def ring(self, numbers):
         return Ring({address: name for name, address in map(self.address, numbers)})
