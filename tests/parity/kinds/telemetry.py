@@ -1,4 +1,5 @@
 """The page of our own metrics after a scripted input. One process for each case."""
+import contextlib
 import re
 import time
 import urllib.request
@@ -38,12 +39,8 @@ def _case(world, case):
              "sink_http": over_http.address, "sink_grpc": over_grpc.address}
     try:
         with world.start(_whole_numbers(fill(case["config"], names), page), own_page=True) as program:
-            replies = []
-            for step in case["steps"]:
-                if "sleep" in step:
-                    time.sleep(step["sleep"])
-                else:
-                    replies.append(_step(step, names))
+            with contextlib.ExitStack() as senders:
+                replies = _play(case["steps"], names, senders)
             time.sleep(case.get("settle", 1.0))
             with urllib.request.urlopen(f"http://127.0.0.1:{page}/metrics", timeout=5) as answer:
                 text, kind = answer.read().decode(), answer.headers["content-type"]
@@ -56,14 +53,26 @@ def _case(world, case):
     return {"replies": replies, "content_type": kind, "families": parse(text, ports)}
 
 
-def _step(step, names):
+def _play(steps, names, senders):
+    """One connection for each signal, as clients have: each worker fills batches of its own."""
+    replies, channels = [], {}
+    for step in steps:
+        signal = step.get("signal", "traces")
+        if "sleep" in step:
+            time.sleep(step["sleep"])
+            continue
+        if "raw" not in step and signal not in channels:
+            channels[signal] = senders.enter_context(clients.Sender(names["grpc"], otlp.EXPORTS[signal]))
+        replies.append(_step(step, names, channels.get(signal)))
+    return replies
+
+
+def _step(step, names, sender):
     """What the sender was answered: a gRPC code or an HTTP status."""
     if "raw" in step:
         data, _ = clients.raw_http(names["http"], fill(step["raw"], names).encode().replace(b"\n", b"\r\n"))
         return clients.parse_answers(data)[0].status
-    signal = step.get("signal", "traces")
-    with clients.Sender(names["grpc"], otlp.EXPORTS[signal]) as sender:
-        return sender.send(bodies.build(step, signal))[0]
+    return sender.send(bodies.build(step, step.get("signal", "traces")))[0]
 
 
 def _whole_numbers(value, page):
