@@ -45,7 +45,7 @@ class Cluster(Tier):
         program = netns.Guest(self.pods, binary or self.start.binary, GATEWAY, health, environment={
             "GATEWAY_GRPC": address, "GATEWAY_NAME": name, "GATEWAY_HEALTH": f"{health[0]}:{health[1]}",
             "BACKEND": self.sink.address})
-        self.gateways[name] = self.start.enter_context(program)
+        self.started(name, program)
         return program
 
     def seed_agent(self, config=SEED, environment=None, binary=None):
