@@ -1,4 +1,6 @@
-"""scripts/quickstart --kill-gateway: an agent before three gateways, one of which is killed and comes back. Standard library only."""
+"""scripts/quickstart --kill-gateway: an agent and three gateways, one of which is killed and comes back.
+
+Standard library only."""
 import argparse
 import collections
 import json
@@ -166,8 +168,9 @@ def summary(show, page, codes):
     rerouted = sum(float(line.rpartition(" ")[2]) for line in page
                    if line.startswith("spanweir_loadbalancer_rerouted_spans"))
     print(f"  delivered    {len(delivered):>9,} spans in all, {twice:,} of them twice, {len(lost):,} lost")
-    print(f"  re-routed    {rerouted:>9,.0f} spans that gateway {KILLED} had not taken when it was killed")
-    print(f"  moved        {moved:>9,} of {len(traces):,} traces have spans at two gateways, as their owner died or came back")
+    print(f"  re-routed    {rerouted:>9,.0f} spans that waited for gateway {KILLED} when it was killed")
+    print(f"  moved        {moved:>9,} of {len(traces):,} traces have spans at two gateways: "
+          "their owner died or came back")
     bad = {name: code for name, code in codes.items() if code != 0}
     for name, code in bad.items():
         print(f"  the {name} ended with code {code}; see {OUT / (name + '.log')}")
