@@ -324,7 +324,8 @@ static void read_peers(struct reader *reader, const config_setting_t *at)
 
 static void read_drain(struct reader *reader, const config_setting_t *at);
 
-/* One line per setting, also for the reference page. What stands in a group has its path as name. */
+/* One line per setting, also for the reference page. What stands in a group has its path as name. Options
+ * of components are read by read_components. */
 static const struct {
     struct sw_appliance_setting setting;
     void (*read)(struct reader *reader, const config_setting_t *at);
@@ -342,7 +343,7 @@ static const struct {
       "duration",
       "\"0s\"",
       "after a signal to end, how long requests are still taken while the health check says not "
-      "ready"},
+      "ready; gRPC clients are told at its beginning (docs/peer-protocol.md)"},
      read_notice},
     {{"drain.deadline",
       "duration",
@@ -355,9 +356,30 @@ static const struct {
     {{"components",
       "list of groups",
       "( )",
-      "options of single components, each entry with kind and id as in the pipeline file. Not yet: "
-      "there are no options"},
+      "options of single components, each entry with kind and id as in the pipeline file"},
      read_components},
+    {{"components.ring_generation",
+      "word",
+      "\"C\"",
+      "exporter load_balancing: the hash ring of Collectors up to v0.130 (A), from v0.131 on (B), "
+      "of "
+      "v0.159 (C)"},
+     NULL},
+    {{"components.failover",
+      "word",
+      "\"none\"",
+      "exporter load_balancing: while a backend refuses connections its share waits (none) or goes "
+      "to "
+      "the next owners on the ring (next_owner)"},
+     NULL},
+    {{"components.drain_aware",
+      "true or false",
+      "false",
+      "exporter load_balancing, by traceID: a backend that says that it will end (drain.notice of "
+      "spanweir) gets no new traces; those that were sent to it before still go there. Known are "
+      "the "
+      "last 65536 traces of each worker. Not for fleets in which other agents go on"},
+     NULL},
     {{"peers", "group", "{ }", "gateway to gateway. Not yet: the group must be empty"}, read_peers},
 };
 

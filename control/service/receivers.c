@@ -457,6 +457,13 @@ void sw_receivers_tick(struct sw_receivers *receivers, int watch_set)
     }
 }
 
+void sw_receivers_notice(struct sw_receivers *receivers, struct sw_core *core, uint64_t notice_ns)
+{
+    for (unsigned i = 0; i < receivers->count; i++) {
+        sw_otlp_receiver_notice(receivers->items[i].instances[core->index], notice_ns);
+    }
+}
+
 int sw_receivers_drain(struct sw_receivers *receivers, struct sw_core *core, uint64_t deadline_ns)
 {
     int waiting = SW_OK;

@@ -40,6 +40,9 @@ void sw_receivers_unlisten(struct sw_receivers *receivers, int watch_set);
 /** Once in a while: listeners that had run out of descriptors accept again. */
 void sw_receivers_tick(struct sw_receivers *receivers, int watch_set);
 
+/** On a core: the clients are told that the process ends in notice_ns. */
+void sw_receivers_notice(struct sw_receivers *receivers, struct sw_core *core, uint64_t notice_ns);
+
 /** On a core: lets running calls end, takes no new ones. @return 0 when nothing runs any more */
 SW_CHECKED int
 sw_receivers_drain(struct sw_receivers *receivers, struct sw_core *core, uint64_t deadline_ns);

@@ -21,6 +21,12 @@ enum service_phase {
     PHASE_FORCED,
 };
 
+/* One core's clients are told that the end is near. */
+struct notice {
+    struct sw_message message;
+    struct service *service;
+};
+
 struct observer; // log, page, health, books: observe.c, ports.c, books.c
 
 /* Everything of the process; control thread only unless a member says otherwise. */
@@ -52,6 +58,7 @@ struct service {
     struct sw_watch signal_watch;
     unsigned starts_out; // start orders that are not back
     int start_err;
+    struct notice notices[SW_CORES_MAX];
     uint64_t notice_ends_ns;
     uint64_t drain_began_ns;
     uint64_t next_tick_ns;

@@ -34,6 +34,28 @@ static void begin_draining(struct service *service, uint64_t now_ns)
     }
 }
 
+static void notice_delivered(struct sw_message *message, void *receiver)
+{
+    struct sw_core *core = receiver;
+    const struct service *service = ((struct notice *)message)->service;
+    uint64_t notice_ns = (uint64_t)service->appliance->drain.notice_ns;
+    sw_receivers_notice(service->receivers, core, notice_ns);
+    sw_mailbox_return(core->mailbox, message);
+}
+
+// Clients that can go elsewhere with what is new do so from now on.
+static void send_notices(struct service *service)
+{
+    bool running = service->phase == PHASE_RUNNING && service->appliance->drain.notice_ns > 0;
+    for (unsigned i = 0; running && i < service->cores_count; i++) {
+        service->notices[i] = (struct notice){
+            .message = {.deliver = notice_delivered},
+            .service = service,
+        };
+        sw_mailbox_send(service->mailbox, i, &service->notices[i].message);
+    }
+}
+
 void sw_shutdown_begin(struct service *service, int signal)
 {
     if (service->phase >= PHASE_NOTICE) {
@@ -46,6 +68,7 @@ void sw_shutdown_begin(struct service *service, int signal)
     sw_observe_log(service, SW_LOG_INFO, SW_LOG_HERE, "Received signal from OS", &field, 1);
     sw_observe_log(service, SW_LOG_INFO, SW_LOG_HERE, "Starting shutdown...", NULL, 0);
     sw_observe_ready(service, false);
+    send_notices(service);
     service->phase = PHASE_NOTICE;
     service->notice_ends_ns = sw_clock_ns() + (uint64_t)service->appliance->drain.notice_ns;
 }

@@ -3,6 +3,7 @@
 #include "dataplane/balance/balance_internal.h"
 #include "dataplane/base/event.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/pipeline/drain_notice.h"
 #include "storage/retry/retry_on_failure.h"
 
 #include <string.h>
@@ -202,6 +203,21 @@ void sw_backend_bounce(struct backend *backend)
     }
 }
 
+// Told again by another connection, or by another core's, it is the same end.
+static void on_goaway(struct sw_channel_watch *watch, struct sw_http_text debug)
+{
+    struct backend *backend = SW_CONTAINER_OF(watch, struct backend, watch);
+    struct endpoint *endpoint = backend->endpoint;
+    uint64_t notice_ns = 0;
+    if (!sw_drain_notice_read(debug.data, debug.len, &notice_ns)) {
+        return;
+    }
+    // Pairs with nothing but itself: the number alone is looked at.
+    uint64_t ends_ns = SW_MAX(backend->push.core->now_ns + notice_ns, 1);
+    atomic_store_explicit(&endpoint->ends_ns, ends_ns, memory_order_relaxed);
+    sw_router_drains_changed(backend->router);
+}
+
 static int make_chain(struct backend *backend)
 {
     const struct balance *balance = sw_router_balance(backend->router);
@@ -219,6 +235,10 @@ static int make_chain(struct backend *backend)
     );
     if (err != SW_OK) {
         return err;
+    }
+    if (balance->recent != NULL) {
+        backend->watch.goaway = on_goaway;
+        sw_channel_watch(backend->channel, &backend->watch);
     }
     err = sw_retry_new(
         core,

@@ -5,6 +5,7 @@
  *   router.c    requests: cut, handed over, failed parts, what a leaving backend gives back
  *   split.c     a batch into one for each backend
  *   key.c       routing keys
+ *   recent.c    which keys a backend was given lately
  */
 #ifndef SW_BALANCE_BALANCE_INTERNAL_H
 #define SW_BALANCE_BALANCE_INTERNAL_H
@@ -35,6 +36,10 @@ struct balance;
  * last one. */
 struct endpoint {
     _Atomic uint32_t refs_count;
+    uint32_t number; /**< no other one of the exporter has had it */
+    /** drain_aware: it has said that it will end then; 0: it has not. Cores write it, and
+     * balance->drains_changes after it. */
+    _Atomic uint64_t ends_ns;
     char *dial; /**< host:port */
     struct sw_otlp_calls *calls;
     struct sw_queue_pool *pool;
@@ -85,8 +90,11 @@ struct balance {
     enum sw_signal signal;
     enum sw_routing_key key;
     enum sw_ring_generation generation;
-    bool failover;   /**< to the next owner */
-    bool hands_over; /**< backends own what they have taken: they have a queue */
+    bool failover;         /**< to the next owner */
+    struct recent *recent; /**< drain_aware; NULL: it is not, or it does not route by trace ID */
+    _Atomic uint32_t drains_changes; /**< some endpoint's ends_ns has changed */
+    uint32_t endpoints_made;         /**< control thread */
+    bool hands_over;                 /**< backends own what they have taken: they have a queue */
     bool drain_retry;
     unsigned cores_count;
     struct sw_metrics *metrics;
@@ -131,6 +139,8 @@ struct backend {
     uint32_t errands_count;
     bool leaving; /**< no longer among the backends */
     bool down;    /**< refuses connections; looked at with fail-over only */
+    bool ending;  /**< as its endpoint says, when it was last looked at */
+    struct sw_channel_watch watch;
     bool drained;
     struct sw_cell *outcome[2];
     struct sw_cell *latency;
@@ -147,6 +157,25 @@ void sw_backend_bounce(struct backend *backend);
 /** Ends the part's call, wherever it is. @return false: it has not begun yet */
 bool sw_backend_cancel(struct backend *backend, const struct sw_batch *batch, int err);
 bool sw_backend_refuses(const struct backend *backend);
+
+/* ---- recent.c ---- */
+
+/** Keys that a core remembers, over all backends (256 KiB). */
+#define RECENT_KEYS 65536u
+
+struct recent;
+
+/** Control thread. @return 0 or SW_E_NOMEM */
+SW_CHECKED int sw_recent_new(unsigned cores_count, struct recent **ret_recent);
+/** Before the cores run. */
+void sw_recent_seed(struct recent *recent, struct sw_rand *rand);
+/** NULL is legal. */
+void sw_recent_free(struct recent *recent);
+uint64_t sw_recent_hash(const struct recent *recent, const void *key, size_t size);
+/** The core itself only. @param backend  the endpoint's number */
+void sw_recent_add(struct recent *recent, unsigned core, uint64_t hash, uint64_t backend);
+/** Was the key given to the backend by any core, and is remembered? Any core. */
+bool sw_recent_has(const struct recent *recent, uint64_t hash, uint64_t backend);
 
 /* ---- key.c ---- */
 
@@ -224,6 +253,8 @@ void sw_router_take_back(struct router *router, struct sw_batch *batch);
 /** The backends' part of the drain. @return 0 or SW_E_AGAIN */
 SW_CHECKED int sw_router_drain(struct router *router, uint64_t deadline_ns);
 struct balance *sw_router_balance(const struct router *router);
+/** Some backend has said that it will end. */
+void sw_router_drains_changed(struct router *router);
 /** A connection failed: the addresses may have changed. */
 void sw_router_look_again(struct router *router);
 

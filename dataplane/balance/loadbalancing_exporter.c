@@ -39,6 +39,7 @@ static void shared_free(void *shared)
     if (balance != NULL) {
         sw_topology_end(balance);
         sw_queue_pool_free(balance->pool);
+        sw_recent_free(balance->recent);
         sw_free(balance->backend_id);
         sw_free(balance);
     }
@@ -81,12 +82,26 @@ read_failover(const struct sw_stage_env *env, const struct sw_value *value, stru
     return SW_OK;
 }
 
-static int read_drain_aware(const struct sw_stage_env *env, const struct sw_value *value)
+// Where the signal's own key is another one there is nothing to do; one that is written and is another one
+// is a mistake.
+static int read_drain_aware(
+    const struct sw_stage_env *env,
+    const struct sw_value *value,
+    struct balance *balance
+)
 {
-    if (value->kind == SW_VALUE_BOOL && !value->boolean) {
+    const char *key = balance->conf->routing_key;
+    if (value->kind != SW_VALUE_BOOL) {
+        return refuse(env, SW_E_INVALID, "drain_aware must be true or false");
+    }
+    if (!value->boolean) {
         return SW_OK;
     }
-    return refuse(env, SW_E_UNSUPPORTED, "drain_aware is not supported yet, only false");
+    if (key[0] != '\0' && sw_loadbalancing_key(key, SW_FOR_TRACES) != SW_ROUTE_TRACE_ID) {
+        return refuse(env, SW_E_INVALID, "drain_aware needs the routing_key traceID");
+    }
+    bool by_trace = sw_loadbalancing_key(key, 1u << env->signal) == SW_ROUTE_TRACE_ID;
+    return by_trace ? sw_recent_new(balance->cores_count, &balance->recent) : SW_OK;
 }
 
 static int read_options(const struct sw_stage_env *env, struct balance *balance)
@@ -104,7 +119,7 @@ static int read_options(const struct sw_stage_env *env, struct balance *balance)
         if (strcmp(entry->key, "failover") == 0) {
             err = read_failover(env, &entry->value, balance);
         } else if (strcmp(entry->key, "drain_aware") == 0) {
-            err = read_drain_aware(env, &entry->value);
+            err = read_drain_aware(env, &entry->value, balance);
         } else if (strcmp(entry->key, "kind") != 0 && strcmp(entry->key, "id") != 0 && strcmp(entry->key, "ring_generation") != 0) {
             err = refuse(env, SW_E_UNSUPPORTED, "setting %s is not supported here", entry->key);
         }
@@ -304,6 +319,9 @@ static int create(
     struct front *front = sw_zalloc(sizeof(*front));
     if (front == NULL) {
         return SW_E_NOMEM;
+    }
+    if (balance->recent != NULL && core->index == 0) {
+        sw_recent_seed(balance->recent, &core->rand);
     }
     int err = sw_router_new(balance, core, &front->router);
     if (err != SW_OK) {

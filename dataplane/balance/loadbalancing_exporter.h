@@ -8,7 +8,9 @@
  * The unit of retry is a part for one backend: what was accepted is not sent again; a backend that
  * leaves gives what it did not deliver back to the router. In the appliance file, besides the ring's
  * generation: failover = "next_owner", with which the traces of a backend that refuses
- * connections go to the next owner on the ring until it is back. */
+ * connections go to the next owner on the ring until it is back; and drain_aware = true, with which a
+ * backend that has said that it will end (pipeline/drain_notice.h) gets no traces that this process has
+ * not sent it before: those go to the next owner until it is back. */
 #ifndef SW_BALANCE_LOADBALANCING_EXPORTER_H
 #define SW_BALANCE_LOADBALANCING_EXPORTER_H
 

@@ -16,6 +16,8 @@
 #define HOMELESS_WAIT_NS (200 * SW_NS_PER_MS)
 // How often backends that leave, or that refuse connections, are looked at.
 #define LOOK_WAIT_NS (50 * SW_NS_PER_MS)
+// So long after its announced end a backend that has a connection has not ended, or is back.
+#define ENDED_NS SW_NS_PER_S
 // In one request a part changes its backend at most so often.
 #define MOVES_MAX 8u
 
@@ -50,6 +52,14 @@ static const struct sw_metric_family unroutable_family = {
     .level = SW_LEVEL_BASIC,
 };
 
+static const struct sw_metric_family ending_family = {
+    .name = "spanweir_loadbalancer_backends_ending",
+    .help = "Backends that have said that they will end: they get no new traces (drain_aware)",
+    .unit = "{backends}",
+    .type = SW_GAUGE,
+    .level = SW_LEVEL_BASIC,
+};
+
 static const struct sw_event_kind gone = {
     .level = SW_EVENT_WARN,
     .message = "A backend has left, what it did not deliver is sent to the others",
@@ -65,6 +75,12 @@ static const struct sw_event_kind down = {
 static const struct sw_event_kind back = {
     .level = SW_EVENT_INFO,
     .message = "A backend is back and gets its share again",
+    .component_kind = "exporter",
+    .text_key = "endpoint",
+};
+static const struct sw_event_kind ending = {
+    .level = SW_EVENT_INFO,
+    .message = "A backend will end, new traces go to the next owners",
     .component_kind = "exporter",
     .text_key = "endpoint",
 };
@@ -130,10 +146,13 @@ struct router {
     struct sw_task homeless_task;
     struct sw_timer look;
     bool any_down;
+    bool any_ending;
+    uint32_t drains_seen; // of balance->drains_changes
     bool stopping;
     bool closed;
     struct sw_cell *rerouted;
     struct sw_cell *unroutable;
+    struct sw_cell *ending; // core 0: all cores see the same
 };
 
 struct balance *sw_router_balance(const struct router *router)
@@ -173,10 +192,40 @@ static void tell(struct router *router, const struct sw_event_kind *kind, const 
 
 /* ---- where a key goes ---- */
 
+/* A key that looks for its backend. */
+struct seeker {
+    const struct router *router;
+    uint64_t hash;  // of recent.c
+    bool any_known; // also a backend that will end, whether it knows the key or not
+};
+
 static bool is_usable(void *context, unsigned endpoint)
 {
-    const struct router *router = context;
-    return !router->backends[router->backend_of[endpoint]]->down;
+    const struct seeker *seeker = context;
+    const struct router *router = seeker->router;
+    const struct backend *backend = router->backends[router->backend_of[endpoint]];
+    if (backend->down && router->any_down) {
+        return false;
+    }
+    return !backend->ending || seeker->any_known
+           || sw_recent_has(router->balance->recent, seeker->hash, backend->endpoint->number);
+}
+
+// The owner, or who stands in for it.
+static unsigned choose(const struct router *router, uint32_t position, uint64_t hash)
+{
+    const struct sw_ring *ring = router->topology->ring;
+    struct seeker seeker = {.router = router, .hash = hash};
+    unsigned owner = sw_ring_owner(ring, position);
+    if (is_usable(&seeker, owner)) {
+        return owner;
+    }
+    owner = sw_ring_owner_among(ring, position, is_usable, &seeker);
+    if (!is_usable(&seeker, owner)) {
+        seeker.any_known = true; // all of those that are there will end
+        owner = sw_ring_owner_among(ring, position, is_usable, &seeker);
+    }
+    return owner;
 }
 
 static uint32_t route(void *context, const void *key, size_t size)
@@ -187,11 +236,17 @@ static uint32_t route(void *context, const void *key, size_t size)
         return SPLIT_NOWHERE;
     }
     uint32_t position = sw_ring_position(ring, key, size);
-    unsigned owner = sw_ring_owner(ring, position);
-    if (router->any_down && !is_usable(router, owner)) {
-        owner = sw_ring_owner_among(ring, position, is_usable, router);
+    struct recent *recent = router->balance->recent;
+    uint64_t hash = recent != NULL ? sw_recent_hash(recent, key, size) : 0;
+    unsigned owner = router->any_down || router->any_ending ? choose(router, position, hash)
+                                                            : sw_ring_owner(ring, position);
+    uint32_t slot = router->backend_of[owner];
+    if (recent != NULL) {
+        sw_recent_add(
+            recent, router->push.core->index, hash, router->backends[slot]->endpoint->number
+        );
     }
-    return router->backend_of[owner];
+    return slot;
 }
 
 // With fail-over: who refuses connections now? Those who do give back what they hold.
@@ -212,6 +267,50 @@ static void look_at_backends(struct router *router)
     router->any_down = down_count > 0 && !nobody;
     for (unsigned i = 0; down_count > 0 && nobody && i < router->backends_count; i++) {
         router->backends[i]->down = false;
+    }
+}
+
+// drain_aware: who has said that he will end?
+static void look_at_ends(struct router *router)
+{
+    struct balance *balance = router->balance;
+    uint32_t changes = atomic_load_explicit(&balance->drains_changes, memory_order_acquire);
+    if (changes == router->drains_seen) {
+        return;
+    }
+    unsigned count = 0;
+    router->drains_seen = changes;
+    for (unsigned i = 0; i < router->backends_count; i++) {
+        struct backend *backend = router->backends[i];
+        bool was = backend->ending;
+        backend->ending =
+            atomic_load_explicit(&backend->endpoint->ends_ns, memory_order_relaxed) != 0;
+        count += backend->ending;
+        if (backend->ending != was) {
+            tell(router, was ? &back : &ending, backend->endpoint->dial);
+        }
+    }
+    router->any_ending = count > 0;
+    if (router->ending != NULL) {
+        sw_cell_set(router->ending, count);
+    }
+}
+
+// One whose time has passed and who answers all the same has been started anew.
+static void forget_ends(struct router *router, uint64_t now_ns)
+{
+    for (unsigned i = 0; router->any_ending && i < router->backends_count; i++) {
+        struct backend *backend = router->backends[i];
+        uint64_t ends_ns = atomic_load_explicit(&backend->endpoint->ends_ns, memory_order_relaxed);
+        struct sw_channel_state state;
+        if (ends_ns == 0 || now_ns < ends_ns + ENDED_NS || backend->channel == NULL) {
+            continue;
+        }
+        sw_channel_state(backend->channel, &state);
+        if (state.connections_ready > 0) {
+            atomic_store_explicit(&backend->endpoint->ends_ns, 0, memory_order_relaxed);
+            sw_router_drains_changed(router);
+        }
     }
 }
 
@@ -445,6 +544,7 @@ cut(struct router *router,
     struct sw_batch *piece;
     unsigned slot;
     uint32_t lost = 0;
+    look_at_ends(router);
     int err = sw_split_batch(router->split, batch, router->backends_count, route, router, &lost);
     while ((piece = sw_split_take(router->split, &slot)) != NULL) {
         struct part *part = err == SW_OK ? sw_zalloc(sizeof(*part)) : NULL;
@@ -696,10 +796,18 @@ find_backend(struct backend *const *backends, unsigned count, const struct endpo
 static void look_soon(struct router *router)
 {
     struct sw_core *core = router->push.core;
-    bool anybody = router->balance->failover || !LIST_EMPTY(&router->leaving);
+    bool anybody = router->balance->failover || router->any_ending || !LIST_EMPTY(&router->leaving);
     if (anybody && !router->look.armed) {
         sw_timer_set(&core->timers, &router->look, core->now_ns + LOOK_WAIT_NS);
     }
+}
+
+// The release pairs with the acquire of look_at_ends: who sees the count sees the time too.
+void sw_router_drains_changed(struct router *router)
+{
+    atomic_fetch_add_explicit(&router->balance->drains_changes, 1, memory_order_release);
+    look_at_ends(router);
+    look_soon(router);
 }
 
 static void on_look(struct sw_timer *timer, uint64_t now_ns)
@@ -717,6 +825,8 @@ static void on_look(struct sw_timer *timer, uint64_t now_ns)
     }
     look_at_backends(router);
     bounce_backends(router);
+    look_at_ends(router);
+    forget_ends(router, now_ns);
     look_soon(router);
 }
 
@@ -843,6 +953,8 @@ void sw_router_apply(struct router *router, struct topology *topology)
     let_go(router, old, old_count);
     sw_free(old);
     look_at_backends(router);
+    router->drains_seen--; // other backends: all of them are looked at
+    look_at_ends(router);
     struct request *request;
     while (topology->known && (request = TAILQ_FIRST(&router->parked)) != NULL) {
         TAILQ_REMOVE(&router->parked, request, link);
@@ -975,6 +1087,9 @@ static int make_cells(struct router *router)
     int err = sw_cell_make(
         balance->metrics, core, &rerouted_families[balance->signal], &label, 1, &router->rerouted
     );
+    if (err == SW_OK && balance->recent != NULL && core == 0) {
+        err = sw_cell_make(balance->metrics, core, &ending_family, &label, 1, &router->ending);
+    }
     if (err == SW_OK && balance->signal == SW_METRICS) {
         err = sw_cell_make(
             balance->metrics, core, &unroutable_family, &label, 1, &router->unroutable

@@ -133,7 +133,7 @@ static int make_chain(const struct balance *balance, struct endpoint *endpoint)
     return err;
 }
 
-static int endpoint_new(const struct balance *balance, char *dial, struct endpoint **ret_endpoint)
+static int endpoint_new(struct balance *balance, char *dial, struct endpoint **ret_endpoint)
 {
     struct endpoint *endpoint = sw_zalloc(sizeof(*endpoint));
     if (endpoint == NULL) {
@@ -142,6 +142,8 @@ static int endpoint_new(const struct balance *balance, char *dial, struct endpoi
     }
     atomic_init(&endpoint->refs_count, 1);
     endpoint->dial = dial;
+    endpoint->number = ++balance->endpoints_made;
+    atomic_init(&endpoint->ends_ns, 0);
     int err = make_series(balance, endpoint);
     if (err == SW_OK) {
         err = make_chain(balance, endpoint);
@@ -192,7 +194,7 @@ static struct endpoint *known_endpoint(const struct topology *topology, const ch
 }
 
 // Backends that were there before stay the same, with their queues and connections.
-static int add_endpoint(const struct balance *balance, struct topology *topology, const char *text)
+static int add_endpoint(struct balance *balance, struct topology *topology, const char *text)
 {
     char *dial = dial_of(text);
     char *copy = sw_strdup(text);
@@ -221,7 +223,7 @@ static int add_endpoint(const struct balance *balance, struct topology *topology
 }
 
 static int topology_new(
-    const struct balance *balance,
+    struct balance *balance,
     const char *const *texts,
     unsigned count,
     struct topology **ret_topology

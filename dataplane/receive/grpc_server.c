@@ -439,6 +439,15 @@ static void sweep(struct receive_conn *conn, uint64_t now_ns)
     }
 }
 
+static void notice(struct receive_conn *conn, const char *text)
+{
+    struct grpc_conn *grpc = grpc_of(conn);
+    if (grpc->settings_seen && !sw_h2_leaving(grpc->h2)) {
+        sw_h2_goaway(grpc->h2, text);
+        receive_conn_wake(conn);
+    }
+}
+
 static void drain(struct receive_conn *conn)
 {
     struct grpc_conn *grpc = grpc_of(conn);
@@ -459,6 +468,7 @@ const struct receive_conn_ops sw_receive_grpc_ops = {
     .answer = answer,
     .due = sw_receive_grpc_due,
     .sweep = sweep,
+    .notice = notice,
     .drain = drain,
     .fini = fini,
 };

@@ -3,6 +3,7 @@
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mailbox.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/pipeline/drain_notice.h"
 #include "dataplane/receive/http_internal.h"
 
 #define SWEEP_NS SW_NS_PER_S
@@ -360,6 +361,19 @@ void sw_otlp_receiver_free(struct sw_otlp_receiver *receiver)
     sw_free(receiver->grpc.durations);
     sw_free(receiver->http.durations);
     sw_free(receiver);
+}
+
+void sw_otlp_receiver_notice(struct sw_otlp_receiver *receiver, uint64_t notice_ns)
+{
+    char text[SW_DRAIN_NOTICE_TEXT];
+    sw_drain_notice_write(notice_ns, text);
+    struct receive_conn *conn;
+    LIST_FOREACH(conn, &receiver->conns, all)
+    {
+        if (!conn->ending && conn->endpoint->ops->notice != NULL) {
+            conn->endpoint->ops->notice(conn, text);
+        }
+    }
 }
 
 int sw_otlp_receiver_drain(struct sw_otlp_receiver *receiver, uint64_t deadline_ns)

@@ -50,6 +50,10 @@ void sw_otlp_receiver_free(struct sw_otlp_receiver *receiver);
 void sw_otlp_receiver_accept_grpc(struct sw_otlp_receiver *receiver, struct sw_stream *stream);
 void sw_otlp_receiver_accept_http(struct sw_otlp_receiver *receiver, struct sw_stream *stream);
 
+/** The process ends in notice_ns: gRPC clients are told (pipeline/drain_notice.h), and may come back over
+ * another connection until then. */
+void sw_otlp_receiver_notice(struct sw_otlp_receiver *receiver, uint64_t notice_ns);
+
 /** Says goodbye (GOAWAY, Connection: close), lets running calls end, closes idle connections. Call
  * again until it returns 0. now >= deadline_ns: connections are closed at once.
  *

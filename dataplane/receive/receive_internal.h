@@ -50,6 +50,9 @@ struct receive_conn_ops {
     void (*due)(struct receive_conn *conn, uint64_t now_ns);
     /** Once a second: gives up what stalls. May free the connection. */
     void (*sweep)(struct receive_conn *conn, uint64_t now_ns);
+    /** The end is announced: the peer makes another connection, which is served until the drain. NULL:
+     * the protocol has no word for it. */
+    void (*notice)(struct receive_conn *conn, const char *text);
     /** May free the connection. Called again and again. */
     void (*drain)(struct receive_conn *conn);
     /** Drops the protocol's part; streams and calls are closed. */

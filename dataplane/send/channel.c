@@ -483,6 +483,11 @@ int sw_channel_new(
     return SW_OK;
 }
 
+void sw_channel_watch(struct sw_push *push, struct sw_channel_watch *watch)
+{
+    ((struct channel *)push)->watch = watch;
+}
+
 void sw_channel_state(const struct sw_push *push, struct sw_channel_state *ret_state)
 {
     const struct channel *channel = (const struct channel *)push;

@@ -46,6 +46,14 @@ SW_CHECKED int sw_channel_new(
     struct sw_push **ret_push
 );
 
+/** Somebody who wants to know what the peers say; lives as long as the channel. */
+struct sw_channel_watch {
+    /** A connection said GOAWAY. debug: borrowed text. From inside the session: only notes it. */
+    void (*goaway)(struct sw_channel_watch *watch, struct sw_http_text debug);
+};
+/** At most one; before the channel is opened. */
+void sw_channel_watch(struct sw_push *push, struct sw_channel_watch *watch);
+
 /** What it is about, for tests and people. Owner core. */
 struct sw_channel_state {
     unsigned connections_ready;

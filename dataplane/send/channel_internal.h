@@ -107,6 +107,7 @@ struct channel {
     struct sw_h2_header headers[CHANNEL_HEADERS_MAX];
     unsigned headers_count; /**< without grpc-timeout */
     bool closed;
+    struct sw_channel_watch *watch;    /**< NULL: nobody */
     char last_error[CHANNEL_TEXT_MAX]; /**< of the last connection that failed */
 };
 

@@ -228,6 +228,10 @@ static void h2_goaway(void *owner, int32_t last_id, uint32_t code, struct sw_htt
         && conf->keepalive_ns < KEEPALIVE_MAX_NS) {
         conf->keepalive_ns *= 2;
     }
+    struct sw_channel_watch *watch = connection->channel->watch;
+    if (watch != NULL) {
+        watch->goaway(watch, debug);
+    }
     sw_connection_leave(connection);
 }
 

@@ -424,6 +424,10 @@ static void rpc_close(void *owner, int32_t id, void *stream, uint32_t code)
 static void on_goaway(void *owner, int32_t last_id, uint32_t code, struct sw_http_text debug)
 {
     struct bed_client *client = owner;
+    size_t len = SW_MIN(debug.len, sizeof(client->goaway_text) - 1);
+    if (!client->goaway && len > 0) {
+        memcpy(client->goaway_text, debug.data, len);
+    }
     client->goaway = true;
 }
 

@@ -108,6 +108,7 @@ struct bed_client {
     bool closed;
     int err;
     bool goaway;
+    char goaway_text[64]; /**< of the first */
     /* gRPC */
     bool grpc;
     struct sw_h2 *h2;

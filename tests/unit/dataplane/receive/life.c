@@ -442,6 +442,34 @@ static void test_any_allocation_may_fail(void **state)
     fail_msg("there is no end of allocations");
 }
 
+/* ---- the notice ---- */
+
+static void test_notice_is_told_and_new_connections_are_served(void **state)
+{
+    struct bed bed;
+    struct bed_rpc rpc;
+    bed_init(&bed, BED_MEMORY);
+    struct bed_client *client = bed_connect_grpc(&bed);
+    struct bed_client *http = bed_connect_http(&bed);
+    struct sw_buf *body = bed_request(0, 3);
+    bed_export(client, &rpc, sw_buf_ref(body));
+    bed_assert_ok(&rpc);
+    sw_otlp_receiver_notice(bed.receiver, 30 * SW_NS_PER_S);
+    sw_otlp_receiver_notice(bed.receiver, 29 * SW_NS_PER_S); // told once
+    bed_until(&bed, client->goaway);
+    assert_string_equal(client->goaway_text, "spanweir-drain/1 notice_ms=30000");
+    struct bed_client *again = bed_connect_grpc(&bed);
+    bed_export(again, &rpc, sw_buf_ref(body));
+    bed_assert_ok(&rpc);
+    assert_false(again->goaway);
+    assert_false(http->eof);
+    assert_int_equal(sw_otlp_receiver_drain(bed.receiver, SW_TIME_NEVER), SW_E_AGAIN);
+    bed_until(&bed, again->goaway);
+    assert_string_equal(again->goaway_text, "graceful_stop");
+    sw_buf_unref(body);
+    bed_fini(&bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -461,6 +489,7 @@ int main(void)
         cmocka_unit_test(test_drain_at_its_deadline_closes_everything),
         cmocka_unit_test(test_connection_that_comes_while_draining_is_closed),
         cmocka_unit_test(test_any_allocation_may_fail),
+        cmocka_unit_test(test_notice_is_told_and_new_connections_are_served),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
