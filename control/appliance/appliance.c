@@ -315,14 +315,110 @@ static void read_ports(struct reader *reader, const config_setting_t *at)
     }
 }
 
-static void read_peers(struct reader *reader, const config_setting_t *at)
+/** A list or an array of texts. */
+static void read_texts(struct reader *reader, const config_setting_t *at, struct sw_list *ret_list)
 {
-    if (is_group(reader, at) && config_setting_length(at) > 0) {
-        refuse(reader, at, "peers: gateway to gateway is not supported yet, leave it empty: { }");
+    int type = config_setting_type(at);
+    if (type != CONFIG_TYPE_LIST && type != CONFIG_TYPE_ARRAY) {
+        refuse(reader, at, "%s must be a list of texts: ( \"…\", \"…\" )", config_setting_name(at));
+        return;
+    }
+    size_t count = (size_t)config_setting_length(at);
+    const char **texts = take(reader, count, sizeof(*texts));
+    for (size_t i = 0; texts != NULL && reader->err == SW_OK && i < count; i++) {
+        const char *text = config_setting_get_string_elem(at, (int)i);
+        if (text == NULL || text[0] == '\0') {
+            refuse(reader, at, "%s must hold texts that are not empty", config_setting_name(at));
+        } else {
+            texts[i] = keep(reader, text);
+        }
+    }
+    *ret_list = (struct sw_list){texts, count};
+}
+
+static int64_t read_positive_duration(struct reader *reader, const config_setting_t *at)
+{
+    int64_t ns = read_duration(reader, at);
+    if (reader->err == SW_OK && ns == 0) {
+        refuse(reader, at, "%s must be more than 0", config_setting_name(at));
+    }
+    return ns;
+}
+
+static void read_peers_hostnames(struct reader *reader, const config_setting_t *at)
+{
+    struct sw_list *hostnames = &reader->appliance->peers.hostnames;
+    read_texts(reader, at, hostnames);
+    if (reader->err == SW_OK && hostnames->count == 0) {
+        refuse(reader, at, "hostnames must not be empty");
     }
 }
 
+static void read_peers_hostname(struct reader *reader, const config_setting_t *at)
+{
+    const char *text = read_string(reader, at);
+    if (text != NULL && text[0] == '\0') {
+        refuse(reader, at, "hostname must not be empty");
+    } else if (text != NULL) {
+        reader->appliance->peers.dns.hostname = keep(reader, text);
+    }
+}
+
+// As in the pipeline file: a number, or the same as a text.
+static void read_peers_port(struct reader *reader, const config_setting_t *at)
+{
+    const char *text = config_setting_get_string(at);
+    long port = config_setting_type(at) == CONFIG_TYPE_INT ? config_setting_get_int(at) : -1;
+    char digits[8];
+    if (text != NULL) {
+        char *end;
+        port = strtol(text, &end, 10);
+        port = *end == '\0' && text[0] >= '1' && text[0] <= '9' ? port : -1;
+    }
+    if (port < 1 || port > UINT16_MAX) {
+        refuse(reader, at, "port must be a number from 1 to %d", UINT16_MAX);
+        return;
+    }
+    snprintf(digits, sizeof(digits), "%ld", port);
+    reader->appliance->peers.dns.port = keep(reader, digits);
+}
+
+static void read_peers_interval(struct reader *reader, const config_setting_t *at)
+{
+    reader->appliance->peers.dns.interval_ns = read_positive_duration(reader, at);
+}
+
+static void read_peers_dns_timeout(struct reader *reader, const config_setting_t *at)
+{
+    reader->appliance->peers.dns.timeout_ns = read_positive_duration(reader, at);
+}
+
+static void read_peers_self(struct reader *reader, const config_setting_t *at)
+{
+    read_texts(reader, at, &reader->appliance->peers.self);
+}
+
+static void read_peers_generation(struct reader *reader, const config_setting_t *at)
+{
+    static const char *const words[] = {"A", "B", "C", NULL};
+    const char *text = read_string(reader, at);
+    int index = text != NULL ? sw_word_index(words, text, false) : -1;
+    if (index < 0) {
+        refuse(reader, at, "ring_generation must be \"A\", \"B\" or \"C\"");
+        return;
+    }
+    reader->appliance->peers.generation = index;
+}
+
+static void read_peers_timeout(struct reader *reader, const config_setting_t *at)
+{
+    reader->appliance->peers.timeout_ns = read_positive_duration(reader, at);
+}
+
 static void read_drain(struct reader *reader, const config_setting_t *at);
+static void read_peers(struct reader *reader, const config_setting_t *at);
+static void read_peers_static(struct reader *reader, const config_setting_t *at);
+static void read_peers_dns(struct reader *reader, const config_setting_t *at);
 
 /* One line per setting, also for the reference page. What stands in a group has its path as name. Options
  * of components are read by read_components. */
@@ -380,7 +476,39 @@ static const struct {
       "the "
       "last 65536 traces of each worker. Not for fleets in which other agents go on"},
      NULL},
-    {{"peers", "group", "{ }", "gateway to gateway. Not yet: the group must be empty"}, read_peers},
+    {{"peers",
+      "group",
+      "{ }",
+      "gateway to gateway (docs/peer-protocol.md): spans of traces that another gateway owns are "
+      "forwarded to it, in pipelines with tail_sampling. Needs static or dns, as the agents' "
+      "exporters load_balancing have them; empty: off"},
+     read_peers},
+    {{"peers.static", "group", NULL, "the gateways as a list"}, read_peers_static},
+    {{"peers.static.hostnames",
+      "list of texts",
+      NULL,
+      "host:port of each gateway's OTLP over gRPC"},
+     read_peers_hostnames},
+    {{"peers.dns", "group", NULL, "the gateways as the addresses of a name"}, read_peers_dns},
+    {{"peers.dns.hostname", "text", NULL, "the name"}, read_peers_hostname},
+    {{"peers.dns.port", "integer or text", "4317", "port of the gateways' OTLP over gRPC"},
+     read_peers_port},
+    {{"peers.dns.interval", "duration", "\"5s\"", "between two lookups"}, read_peers_interval},
+    {{"peers.dns.timeout", "duration", "\"1s\"", "of a lookup"}, read_peers_dns_timeout},
+    {{"peers.self",
+      "list of texts",
+      "( )",
+      "which of the gateways is this one: host or host:port, as on the ring; empty: the addresses "
+      "and "
+      "the name of this machine, with the ports of its OTLP receivers"},
+     read_peers_self},
+    {{"peers.ring_generation", "word", "\"C\"", "the hash ring, as the agents have it"},
+     read_peers_generation},
+    {{"peers.timeout",
+      "duration",
+      "\"2s\"",
+      "after it a gateway that does not answer has not taken its spans, which are processed here"},
+     read_peers_timeout},
 };
 
 bool sw_appliance_setting(size_t index, struct sw_appliance_setting *ret_setting)
@@ -435,6 +563,37 @@ static void read_settings(struct reader *reader, const config_setting_t *from, c
     }
 }
 
+static void read_peers_static(struct reader *reader, const config_setting_t *at)
+{
+    if (is_group(reader, at)) {
+        read_settings(reader, at, "peers.static.");
+    }
+}
+
+static void read_peers_dns(struct reader *reader, const config_setting_t *at)
+{
+    if (is_group(reader, at)) {
+        read_settings(reader, at, "peers.dns.");
+    }
+}
+
+static void read_peers(struct reader *reader, const config_setting_t *at)
+{
+    struct sw_appliance *appliance = reader->appliance;
+    if (!is_group(reader, at) || config_setting_length(at) == 0) {
+        return;
+    }
+    read_settings(reader, at, "peers.");
+    bool names = appliance->peers.hostnames.count > 0;
+    bool dns = appliance->peers.dns.hostname != NULL;
+    if (names == dns) {
+        refuse(
+            reader, at, "peers needs either static = { hostnames = … } or dns = { hostname = … }"
+        );
+    }
+    appliance->peers.enabled = true;
+}
+
 static void read_drain(struct reader *reader, const config_setting_t *at)
 {
     if (is_group(reader, at)) {
@@ -454,7 +613,11 @@ static struct sw_appliance *new_appliance(void)
     appliance->load = load;
     appliance->idle = SW_IDLE_ADAPTIVE;
     appliance->drain.deadline_ns = 55000000000;
-    appliance->peers.kind = SW_VALUE_MAP;
+    appliance->peers.dns.port = "4317";
+    appliance->peers.dns.interval_ns = 5000000000;
+    appliance->peers.dns.timeout_ns = 1000000000;
+    appliance->peers.generation = 2;
+    appliance->peers.timeout_ns = 2000000000;
     return appliance;
 }
 

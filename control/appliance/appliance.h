@@ -28,7 +28,19 @@ struct sw_appliance {
     } drain;
     struct sw_appliance_view *components; /**< in the order written */
     size_t components_count;
-    struct sw_value peers;          /**< map; empty: gateway to gateway is off */
+    struct {
+        bool enabled;             /**< gateway to gateway */
+        struct sw_list hostnames; /**< const char *; empty: dns */
+        struct {
+            const char *hostname; /**< NULL: hostnames */
+            const char *port;     /**< as it stands on the ring */
+            int64_t interval_ns;
+            int64_t timeout_ns;
+        } dns;
+        struct sw_list self; /**< const char *, host or host:port; empty: found out */
+        int generation;      /**< 0, 1, 2: A, B, C */
+        int64_t timeout_ns;  /**< of a request to another gateway */
+    } peers;
     struct sw_appliance_load *load; /**< the loader's own memory */
 };
 

@@ -3,6 +3,7 @@
  * per pipeline. */
 #include "control/service/build.h"
 
+#include "control/service/peering.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/pipeline/ends.h"
 
@@ -26,6 +27,8 @@ struct pipeline {
     struct sw_balance *balance;
     struct node *processors;
     struct sw_stage **entries;  // [core]
+    struct sw_peers *peers;     // NULL: its data come to no other gateway
+    struct sw_stage **gateways; // [core], with peers: in front of the entries
     struct sw_stage **branches; // [core * exporters_count + exporter]
     struct sw_stage **fanouts;  // [core], NULL with a single exporter
 };
@@ -43,6 +46,9 @@ struct sw_generation {
     struct sw_stage *
         *entries; // [component * signals * cores]: what a receiver or connector hands to
     unsigned levels_count;
+    struct sw_peering *peering; // NULL: there are no other gateways
+    struct sw_peer_door **doors;
+    unsigned doors_count;
     char *error;
     size_t error_size;
 };
@@ -281,6 +287,7 @@ static int make_processors(
             .pipeline = conf->id,
             .signal = (enum sw_signal)conf->signal,
             .balance = pipeline->balance,
+            .decisions = pipeline->peers != NULL ? sw_peers_decisions(pipeline->peers) : NULL,
             .next_batches = strcmp(next_type, "batch") == 0,
         };
         int err = node_make(generation, node, &env, nexts);
@@ -334,7 +341,8 @@ static int make_receiver_entry(
         if (count == SW_FANOUT_MAX) {
             return node_fail(generation, receiver, "feeds too many pipelines", SW_E_UNSUPPORTED);
         }
-        branches[count++] = pipeline->entries[core];
+        branches[count++] =
+            pipeline->gateways[core] != NULL ? pipeline->gateways[core] : pipeline->entries[core];
     }
     if (count == 0) {
         return SW_OK;
@@ -466,6 +474,76 @@ static void sort_pipelines(struct sw_generation *generation)
     }
 }
 
+/* ---- other gateways ---- */
+
+// What a stage or an object of the pipeline is given beside what is its own.
+static struct sw_stage_env peers_env(const struct sw_generation *generation, const char *pipeline)
+{
+    const struct sw_build_env *base = &generation->env;
+    return (struct sw_stage_env){
+        .id = "peers",
+        .pipeline = pipeline,
+        .signal = SW_TRACES,
+        .metrics = base->metrics,
+        .account = base->account,
+        .cores_count = base->cores_count,
+        .resolver = base->resolver,
+        .discovery = base->discovery,
+        .environment = base->environment,
+        .error = generation->error,
+        .error_size = generation->error_size,
+    };
+}
+
+static int make_peers(struct sw_generation *generation, struct pipeline *pipeline)
+{
+    if (generation->peering == NULL || !sw_peering_concerns(pipeline->conf)) {
+        return SW_OK;
+    }
+    struct sw_stage_env env = peers_env(generation, pipeline->conf->id);
+    int err = sw_peers_new(&env, sw_peering_conf(generation->peering), &pipeline->peers);
+    if (err == SW_OK) {
+        generation->doors[generation->doors_count++] = sw_peers_door(pipeline->peers);
+    }
+    return err;
+}
+
+static int make_gateways(struct sw_generation *generation, struct pipeline *pipeline)
+{
+    int err = SW_OK;
+    unsigned cores_count = pipeline->peers != NULL ? generation->env.cores_count : 0;
+    for (unsigned core = 0; err == SW_OK && core < cores_count; core++) {
+        err = sw_peers_stage_new(
+            pipeline->peers,
+            generation->env.cores[core],
+            pipeline->entries[core],
+            &pipeline->gateways[core]
+        );
+    }
+    return err;
+}
+
+static int make_peering(struct sw_generation *generation)
+{
+    const struct sw_conf *conf = generation->env.conf;
+    bool concerns = false;
+    if (!generation->env.appliance->peers.enabled) {
+        return SW_OK;
+    }
+    for (size_t i = 0; i < conf->pipelines_count; i++) {
+        concerns = concerns || sw_peering_concerns(&conf->pipelines[i]);
+    }
+    if (!concerns) {
+        explain(generation, "peers: no pipeline has a tail_sampling processor");
+        return SW_E_INVALID;
+    }
+    generation->doors = sw_zalloc(conf->pipelines_count * sizeof(generation->doors[0]));
+    if (generation->doors == NULL) {
+        return SW_E_NOMEM;
+    }
+    return sw_peering_new(conf, generation->env.appliance, &generation->peering);
+}
+
 /* ---- all of it ---- */
 
 static int make_pipeline(struct sw_generation *generation, struct pipeline *pipeline)
@@ -475,10 +553,11 @@ static int make_pipeline(struct sw_generation *generation, struct pipeline *pipe
     struct sw_stage *nexts[SW_CORES_MAX];
     pipeline->processors = sw_zalloc(pipeline->conf->processors_count * sizeof(struct node));
     pipeline->entries = sw_zalloc(cores * sizeof(struct sw_stage *));
+    pipeline->gateways = sw_zalloc(cores * sizeof(struct sw_stage *));
     pipeline->fanouts = sw_zalloc(cores * sizeof(struct sw_stage *));
     pipeline->branches = sw_zalloc(cores * exporters * sizeof(struct sw_stage *));
-    if (pipeline->processors == NULL || pipeline->entries == NULL || pipeline->fanouts == NULL
-        || pipeline->branches == NULL) {
+    if (pipeline->processors == NULL || pipeline->entries == NULL || pipeline->gateways == NULL
+        || pipeline->fanouts == NULL || pipeline->branches == NULL) {
         return SW_E_NOMEM;
     }
     int err = make_balance(generation, pipeline);
@@ -487,6 +566,9 @@ static int make_pipeline(struct sw_generation *generation, struct pipeline *pipe
     }
     for (unsigned core = 0; err == SW_OK && core < cores; core++) {
         err = make_end(generation, pipeline, core, &nexts[core]);
+    }
+    if (err == SW_OK) {
+        err = make_peers(generation, pipeline);
     }
     if (err == SW_OK) {
         err = make_processors(generation, pipeline, nexts);
@@ -499,7 +581,7 @@ static int make_pipeline(struct sw_generation *generation, struct pipeline *pipe
             &pipeline->entries[core]
         );
     }
-    return err;
+    return err == SW_OK ? make_gateways(generation, pipeline) : err;
 }
 
 static int make_tables(struct sw_generation *generation)
@@ -523,6 +605,9 @@ static int make_tables(struct sw_generation *generation)
 static int make_all(struct sw_generation *generation)
 {
     int err = make_tables(generation);
+    if (err == SW_OK) {
+        err = make_peering(generation);
+    }
     if (err == SW_OK) {
         sort_pipelines(generation);
         err = make_exporters(generation);
@@ -582,6 +667,7 @@ static void free_stages(struct sw_stage **stages, size_t count)
 static void pipeline_free(struct sw_generation *generation, struct pipeline *pipeline)
 {
     unsigned cores = generation->env.cores_count;
+    free_stages(pipeline->gateways, pipeline->gateways != NULL ? cores : 0);
     free_stages(pipeline->entries, cores);
     for (size_t i = 0; pipeline->processors != NULL && i < pipeline->conf->processors_count; i++) {
         node_free(&pipeline->processors[i], cores);
@@ -589,6 +675,7 @@ static void pipeline_free(struct sw_generation *generation, struct pipeline *pip
     sw_free(pipeline->processors);
     free_stages(pipeline->fanouts, cores);
     free_stages(pipeline->branches, cores * pipeline->conf->exporters_count);
+    sw_peers_free(pipeline->peers);
     sw_balance_free(pipeline->balance);
 }
 
@@ -610,6 +697,8 @@ void sw_generation_free(struct sw_generation *generation)
     sw_free(generation->exporters);
     sw_free(generation->exporter_signals);
     sw_free(generation->order);
+    sw_free(generation->doors);
+    sw_peering_free(generation->peering);
     sw_free(generation);
 }
 
@@ -634,6 +723,13 @@ struct sw_stage *sw_generation_entry(
     return generation->entries[entry_index(generation, receiver, signal, core)];
 }
 
+struct sw_peer_door *const *
+sw_generation_doors(const struct sw_generation *generation, unsigned *ret_count)
+{
+    *ret_count = generation->doors_count;
+    return generation->doors;
+}
+
 static int start_node(struct node *node, unsigned core)
 {
     struct sw_stage *stage = node->stages[core];
@@ -650,6 +746,10 @@ int sw_generation_start(struct sw_generation *generation, unsigned core)
         struct pipeline *pipeline = &generation->pipelines[i];
         for (size_t k = pipeline->conf->processors_count; err == SW_OK && k-- > 0;) {
             err = start_node(&pipeline->processors[k], core);
+        }
+        struct sw_stage *gateway = pipeline->gateways[core];
+        if (err == SW_OK && gateway != NULL) {
+            err = gateway->ops->start(gateway);
         }
     }
     return err;
@@ -683,6 +783,12 @@ int sw_generation_drain(
             if (drain_node(&pipeline->processors[k], level, core, deadline_ns) != SW_OK) {
                 waiting = SW_E_AGAIN;
             }
+        }
+        // With the exporters: what the pipelines decide at the end is told before.
+        struct sw_stage *gateway = pipeline->gateways[core];
+        if (gateway != NULL && level == generation->levels_count - 1
+            && gateway->ops->drain(gateway, deadline_ns) != SW_OK) {
+            waiting = SW_E_AGAIN;
         }
     }
     for (unsigned i = 0; i < generation->exporters_count; i++) {

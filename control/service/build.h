@@ -5,6 +5,7 @@
 #include "control/appliance/appliance.h"
 #include "control/conf/conf.h"
 #include "dataplane/pipeline/balance.h"
+#include "dataplane/pipeline/peer_door.h"
 #include "dataplane/pipeline/stage.h"
 
 /** What the parts of a generation stand on; borrowed, outlives it. */
@@ -50,6 +51,10 @@ struct sw_stage *sw_generation_entry(
     enum sw_signal signal,
     unsigned core
 );
+
+/** What other gateways may send, for the receivers. Constant. */
+struct sw_peer_door *const *
+sw_generation_doors(const struct sw_generation *generation, unsigned *ret_count);
 
 /** Starts the stages of one core, exporters first. On that core. */
 SW_CHECKED int sw_generation_start(struct sw_generation *generation, unsigned core);

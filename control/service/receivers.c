@@ -161,6 +161,7 @@ static int make_instances(
         .memory_limit_bytes = limit_of(receiver),
         .count_requests = sw_conf_gate(base->conf, REQUESTS_GATE),
     };
+    env.doors = sw_generation_doors(generation, &env.doors_count);
     receiver->instances = sw_zalloc(base->cores_count * sizeof(*receiver->instances));
     int err = receiver->instances != NULL ? SW_OK : SW_E_NOMEM;
     for (unsigned core = 0; err == SW_OK && core < base->cores_count; core++) {

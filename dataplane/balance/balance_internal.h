@@ -76,7 +76,7 @@ SW_CHECKED int sw_topology_change(struct balance *balance, const char **texts, u
 struct link {
     struct sw_message message;
     struct balance *balance;
-    struct router *router; /**< set before the cores run */
+    void *owner; /**< a router, or peers of a core; set before the cores run */
     unsigned core;
     struct topology *topology; /**< on its way; a reference */
     bool out;                  /**< control: has not come back */
@@ -84,6 +84,10 @@ struct link {
 };
 
 struct balance {
+    /** There is another topology; its reference is taken over. On a core. */
+    void (*apply)(void *owner, struct topology *topology);
+    const char *path; /**< :path of the calls; NULL: that of the signal */
+    bool quiet;       /**< nothing is counted in the Collector's metrics of this exporter */
     const struct sw_loadbalancing_exporter_conf *conf;
     const char *id;
     char *backend_id; /**< the type of the backends' exporters and this one's name */
@@ -247,7 +251,7 @@ SW_CHECKED int
 sw_router_new(struct balance *balance, struct sw_core *core, struct router **ret_router);
 struct sw_push *sw_router_push(struct router *router);
 /** There is another topology; its reference is taken over. */
-void sw_router_apply(struct router *router, struct topology *topology);
+void sw_router_apply(void *router, struct topology *topology);
 /** A backend gives back what it did not deliver; batch is taken over. */
 void sw_router_take_back(struct router *router, struct sw_batch *batch);
 /** The backends' part of the drain. @return 0 or SW_E_AGAIN */

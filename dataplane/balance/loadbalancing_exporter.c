@@ -221,6 +221,7 @@ static int shared_new(const struct sw_stage_env *env, const void *conf, void **r
         return SW_E_NOMEM;
     }
     balance->conf = conf;
+    balance->apply = sw_router_apply;
     fill(balance, env);
     int err = check_resolver(env, conf);
     if (err == SW_OK) {
@@ -337,7 +338,7 @@ static int create(
     struct sw_push *push = sw_router_push(front->router);
     err = sw_export_new(env, &export, balance->pool, core, push, &front->inner);
     if (err != SW_OK) {
-        balance->links[core->index].router = NULL;
+        balance->links[core->index].owner = NULL;
         sw_free(front);
         return err;
     }

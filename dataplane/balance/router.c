@@ -933,8 +933,9 @@ static void tell_ring(struct router *router)
     (void)sw_event_put(core->events, &event);
 }
 
-void sw_router_apply(struct router *router, struct topology *topology)
+void sw_router_apply(void *owner, struct topology *topology)
 {
+    struct router *router = owner;
     struct team team = {.count = 0};
     struct backend **old = router->backends;
     unsigned old_count = router->backends_count;
@@ -1122,7 +1123,7 @@ int sw_router_new(struct balance *balance, struct sw_core *core, struct router *
         router_free(&router->push);
         return err;
     }
-    balance->links[core->index].router = router;
+    balance->links[core->index].owner = router;
     *ret_router = router;
     return SW_OK;
 }

@@ -98,7 +98,7 @@ static int make_series(const struct balance *balance, struct endpoint *endpoint)
 {
     static const char *const words[] = {"false", "true"};
     struct sw_metrics *metrics = balance->metrics;
-    if (metrics == NULL || sw_metrics_level(metrics) < SW_LEVEL_BASIC) {
+    if (metrics == NULL || balance->quiet || sw_metrics_level(metrics) < SW_LEVEL_BASIC) {
         return SW_OK;
     }
     struct sw_label labels[] = {{"endpoint", endpoint->dial}, {"success", NULL}};
@@ -129,6 +129,9 @@ static int make_chain(const struct balance *balance, struct endpoint *endpoint)
     int err = sw_queue_pool_new(&env, &conf->sending_queue, &endpoint->pool);
     if (err == SW_OK) {
         err = sw_otlp_calls_new(&env, &conf->client, endpoint->dial, &endpoint->calls);
+    }
+    if (err == SW_OK && balance->path != NULL) {
+        sw_otlp_calls_path(endpoint->calls, balance->path);
     }
     return err;
 }
@@ -283,7 +286,7 @@ static void deliver(struct sw_message *message, void *receiver)
     struct link *link = (struct link *)message;
     struct topology *topology = link->topology;
     link->topology = NULL;
-    sw_router_apply(link->router, topology);
+    link->balance->apply(link->owner, topology);
     sw_mailbox_return(core->mailbox, message);
 }
 
@@ -455,6 +458,9 @@ static int make_cells(struct balance *balance)
     struct sw_metrics *metrics = balance->metrics;
     unsigned control = balance->cores_count;
     int err = SW_OK;
+    if (balance->quiet) {
+        metrics = NULL;
+    }
     for (unsigned i = 0; err == SW_OK && i < 2; i++) {
         labels[1].value = words[i];
         err = sw_cell_make(

@@ -21,6 +21,7 @@ struct sw_push_call {
     void (*done)(struct sw_push_call *call, struct sw_outcome *outcome);
     uint64_t deadline_ns; /**< of this attempt, core clock; SW_TIME_NEVER: none */
     void *below;          /**< for the layer that was given the call */
+    const char *path;     /**< gRPC: :path of this call, constant; NULL: the channel's */
     /** What HTTP attempts tell, for metrics: status of the answer (0: none came) and bytes of the
      * body as it was sent. */
     unsigned http_status;

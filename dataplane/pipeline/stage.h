@@ -117,6 +117,7 @@ struct sw_stage {
 };
 
 struct sw_balance;
+struct sw_decisions;
 struct sw_discovery;
 struct sw_files;
 struct sw_memory_baseline;
@@ -141,6 +142,7 @@ struct sw_stage_env {
     bool next_batches; /**< the next stage is a batch processor: payload borders do not matter */
     bool
         drain_retry; /**< appliance drain.retry: parts that wait for a retry go on while draining */
+    struct sw_decisions *decisions; /**< decisions.h; NULL: no other gateway wants to know any */
     const char *(*environment)(const char *name); /**< getenv; NULL: nothing is set */
     /** Where a failing create says why, for people; NUL-terminated. */
     char *error;

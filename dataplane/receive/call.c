@@ -122,7 +122,7 @@ static void tell(struct receive_call *call, const struct receive_answer *answer)
 {
     if (call->open && !call->answered) {
         call->answered = true;
-        if (call->endpoint->durations != NULL) {
+        if (call->endpoint->durations != NULL && call->method == METHOD_EXPORT) {
             sw_receive_measure(call, answer);
         }
         call->endpoint->ops->answer(call, answer);
@@ -186,8 +186,12 @@ bool sw_receive_memory_short(struct sw_otlp_receiver *receiver)
            && sw_memory_used(receiver->core->account, env->baseline) >= env->memory_limit_bytes;
 }
 
+// What other gateways forward was received there.
 static void count(struct receive_call *call, int err)
 {
+    if (call->method != METHOD_EXPORT) {
+        return;
+    }
     const struct receive_cells *cells = &call->endpoint->cells[call->signal];
     int64_t items = call->counts.items;
     sw_count(cells->accepted, err == SW_OK ? items : 0);
@@ -279,10 +283,38 @@ static void consume(struct receive_call *call, struct sw_stage *entry, struct sw
     }
 }
 
+static struct sw_stage *entry_of(const struct receive_call *call)
+{
+    const struct sw_otlp_receiver *receiver = call->endpoint->receiver;
+    return call->method == METHOD_FORWARD ? call->door->entries[receiver->core->index]
+                                          : receiver->env.entries[call->signal];
+}
+
+static void take_decisions(struct receive_call *call)
+{
+    struct sw_core *core = call->endpoint->receiver->core;
+    struct sw_bytes message = {NULL, 0};
+    if (call->body != NULL) {
+        message = (struct sw_bytes){call->body->data, call->body->size};
+    }
+    int err = call->door->decisions(call->door, core, message);
+    if (err != SW_OK) {
+        struct sw_buf *text = sw_receive_text("grpc: error unmarshalling request");
+        sw_receive_call_refuse_text(call, RECEIVE_MALFORMED, 0, SW_GRPC_INTERNAL, text);
+        return;
+    }
+    let_go(call);
+    tell_success(call);
+}
+
 void sw_receive_call_hand_over(struct receive_call *call)
 {
     struct sw_otlp_receiver *receiver = call->endpoint->receiver;
-    struct sw_stage *entry = receiver->env.entries[call->signal];
+    if (call->method == METHOD_DECISIONS) {
+        take_decisions(call);
+        return;
+    }
+    struct sw_stage *entry = entry_of(call);
     if (call->counts.items == 0) {
         let_go(call);
         tell_success(call); // without items it never reaches the pipeline, nor the metrics

@@ -180,7 +180,8 @@ static bool decode_step(struct receive_call *call)
     if (call->is_json) {
         return read_json(call);
     }
-    if (call->body != NULL && call->decoded_bytes < call->body->size) {
+    bool otlp = call->method != METHOD_DECISIONS;
+    if (otlp && call->body != NULL && call->decoded_bytes < call->body->size) {
         return validate(call);
     }
     sw_receive_call_hand_over(call);

@@ -102,6 +102,21 @@ static void unknown_path(
     fault(call, RANK_PATH, RECEIVE_UNKNOWN, 0, SW_GRPC_UNIMPLEMENTED, text);
 }
 
+// The calls of other gateways. @return false: it is none of them, or nobody here takes them
+static bool take_peer_path(struct receive_call *call, struct sw_http_text path)
+{
+    if (call->endpoint->receiver->env.doors_count == 0) {
+        return false;
+    }
+    if (sw_http_text_is(path, SW_PEER_FORWARD)) {
+        call->method = METHOD_FORWARD;
+    } else if (sw_http_text_is(path, SW_PEER_DECISIONS)) {
+        call->method = METHOD_DECISIONS;
+    }
+    call->signal = SW_TRACES;
+    return call->method != METHOD_EXPORT;
+}
+
 static void take_path(struct receive_call *call, struct sw_http_text path)
 {
     call->path_seen = true;
@@ -111,6 +126,9 @@ static void take_path(struct receive_call *call, struct sw_http_text path)
             call->signal = signal;
             return;
         }
+    }
+    if (take_peer_path(call, path)) {
+        return;
     }
     struct sw_http_text name = path;
     if (name.len > 0 && name.data[0] == '/') {
@@ -203,6 +221,16 @@ static void take_encoding(struct receive_call *call, struct sw_http_text encodin
     }
 }
 
+static void take_pipeline(struct receive_call *call, struct sw_http_text pipeline)
+{
+    const struct sw_otlp_receiver_env *env = &call->endpoint->receiver->env;
+    for (unsigned i = 0; i < env->doors_count; i++) {
+        if (sw_http_text_is(pipeline, env->doors[i]->pipeline)) {
+            call->door = env->doors[i];
+        }
+    }
+}
+
 // Base64 with padding where the length says so, else without, as encoding/base64 reads it.
 // @return the first byte that is wrong; text.len: none
 static size_t base64_fault(struct sw_http_text text)
@@ -286,6 +314,8 @@ void sw_receive_grpc_header(
         take_timeout(call, value);
     } else if (name.len == 13 && sw_http_text_is(name, "grpc-encoding")) {
         take_encoding(call, value);
+    } else if (name.len == 17 && sw_http_text_is(name, SW_PEER_PIPELINE)) {
+        take_pipeline(call, value);
     } else if (name.len == 4 && sw_http_text_is(name, "host")) {
         take_authority(call, false);
     } else if (name.len > 4 && memcmp(name.data + name.len - 4, "-bin", 4) == 0) {
@@ -302,6 +332,10 @@ void sw_receive_grpc_headers_end(struct receive_call *call)
     }
     if (!call->path_seen) {
         take_path(call, (struct sw_http_text){"", 0});
+    }
+    if (call->method != METHOD_EXPORT && call->door == NULL) {
+        struct sw_buf *text = sw_receive_text("unknown pipeline");
+        fault(call, RANK_PATH, RECEIVE_UNKNOWN, 0, SW_GRPC_UNIMPLEMENTED, text);
     }
     if (call->fault.rank != RANK_NONE) {
         struct receive_answer answer = {

@@ -11,6 +11,7 @@
 #include "dataplane/base/metric.h"
 #include "dataplane/l4_stream/stream.h"
 #include "dataplane/l7_http/http.h"
+#include "dataplane/pipeline/peer_door.h"
 #include "dataplane/pipeline/stage.h"
 #include "dataplane/receive/memory_limiter.h"
 #include "dataplane/receive/otlp_receiver_conf.h"
@@ -32,6 +33,9 @@ struct sw_otlp_receiver_env {
     /** Used memory from which on requests are refused, for pipelines that no memory_limiter guards.
      * 0: the pipelines' own limiters decide. */
     int64_t memory_limit_bytes;
+    /** gRPC: what other gateways may send, for the pipelines that take it. */
+    struct sw_peer_door *const *doors;
+    unsigned doors_count;
     bool count_requests; /**< otelcol_receiver_requests (gate receiverhelper.newReceiverMetrics) */
 };
 

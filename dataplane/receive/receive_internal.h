@@ -125,6 +125,13 @@ enum call_state {
     CALL_DONE,     /**< nothing more to be done for it but to tell */
 };
 
+/** What a gRPC call asks for. */
+enum call_method {
+    METHOD_EXPORT,
+    METHOD_FORWARD,   /**< another gateway's: of traces that are this one's */
+    METHOD_DECISIONS, /**< likewise */
+};
+
 /** A reason to refuse that was found in the head; the lowest rank counts. */
 struct call_fault {
     uint8_t rank; /**< 0: none */
@@ -162,6 +169,8 @@ struct receive_call {
 
     /* gRPC */
     int32_t id;
+    enum call_method method;
+    struct sw_peer_door *door; /**< METHOD_FORWARD, METHOD_DECISIONS; NULL: not named yet */
     bool headers_done;
     bool path_seen;
     bool type_seen;

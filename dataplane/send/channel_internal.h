@@ -14,6 +14,8 @@
 
 #define CHANNEL_HEADERS_MAX 32
 #define CHANNEL_TEXT_MAX    256
+/** Index of :path. */
+#define CHANNEL_PATH_HEADER 2
 /** Largest response message, as grpc-go's default. */
 #define CHANNEL_MESSAGE_MAX (4u << 20)
 #define CHANNEL_SPARE_MAX   64

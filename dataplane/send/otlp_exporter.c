@@ -229,6 +229,11 @@ int sw_otlp_calls_new(
     return SW_OK;
 }
 
+void sw_otlp_calls_path(struct sw_otlp_calls *calls, const char *path)
+{
+    calls->channel.path = path;
+}
+
 int sw_otlp_calls_open(
     const struct sw_otlp_calls *calls,
     struct sw_core *core,

@@ -24,6 +24,9 @@ SW_CHECKED int sw_otlp_calls_new(
     const char *endpoint,
     struct sw_otlp_calls **ret_calls
 );
+/** Another :path than the signal's, constant; before a channel is opened. */
+void sw_otlp_calls_path(struct sw_otlp_calls *calls, const char *path);
+
 /** All channels are freed. NULL is legal. */
 void sw_otlp_calls_free(struct sw_otlp_calls *calls);
 

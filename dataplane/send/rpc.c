@@ -148,6 +148,10 @@ int sw_rpc_send(struct rpc *rpc, struct connection *connection)
     size_t count = channel->headers_count;
     char timeout[16];
     memcpy(headers, channel->headers, count * sizeof(headers[0]));
+    if (rpc->call->path != NULL) {
+        const char *path = rpc->call->path;
+        headers[CHANNEL_PATH_HEADER].value = (struct sw_http_text){path, strlen(path)};
+    }
     if (rpc->call->deadline_ns != SW_TIME_NEVER) {
         uint64_t now_ns = channel->push.core->now_ns;
         uint64_t at_ns = rpc->call->deadline_ns;

@@ -41,8 +41,7 @@ static void test_empty_file_has_all_defaults(void **state)
     assert_true(appliance->drain.deadline_ns == INT64_C(55000000000));
     assert_false(appliance->drain.retry);
     assert_int_equal(appliance->components_count, 0);
-    assert_int_equal(appliance->peers.kind, SW_VALUE_MAP);
-    assert_int_equal(appliance->peers.list.count, 0);
+    assert_false(appliance->peers.enabled);
 }
 
 static void test_each_setting_is_taken(void **state)
@@ -105,7 +104,25 @@ static void test_what_is_wrong_is_told_with_its_line(void **state)
         {"ports = ( { name = \"eth0\"; } );", "a.conf:1: ports: NIC ports are not supported yet"},
         {"ports = { };", "a.conf:1: ports: NIC ports are not supported yet"},
         {"peers = { resolver = { }; };",
-         "a.conf:1: peers: gateway to gateway is not supported yet"},
+         "a.conf:1: unknown setting peers.resolver (known: static, dns, self, ring_generation, "
+         "timeout)"},
+        {"peers = {\n self = ( \"a\" ); };",
+         "a.conf:1: peers needs either static = { hostnames = … } or dns = { hostname = … }"},
+        {"peers = { static = { hostnames = ( ); }; };", "a.conf:1: hostnames must not be empty"},
+        {"peers = { static = { hostnames = \"a\"; }; };",
+         "a.conf:1: hostnames must be a list of texts"},
+        {"peers = { static = { hostnames = ( 1 ); }; };",
+         "a.conf:1: hostnames must hold texts that are not empty"},
+        {"peers = { static = { hostnames = ( \"a:1\" ); };\n dns = { hostname = \"b\"; }; };",
+         "a.conf:1: peers needs either static"},
+        {"peers = { dns = { hostname = \"b\"; port = 0; }; };",
+         "a.conf:1: port must be a number from 1 to 65535"},
+        {"peers = { dns = { hostname = \"b\"; port = \"4317x\"; }; };",
+         "a.conf:1: port must be a number from 1 to 65535"},
+        {"peers = { dns = { hostname = \"b\"; interval = \"0s\"; }; };",
+         "a.conf:1: interval must be more than 0"},
+        {"peers = { dns = { hostname = \"b\"; }; ring_generation = \"D\"; };",
+         "a.conf:1: ring_generation must be \"A\", \"B\" or \"C\""},
         {"peers = ( );", "a.conf:1: peers must be a group: { … }"},
         {"components = { };", "a.conf:1: components must be a list: ( { … }, { … } )"},
         {"components = ( 5 );", "a.conf:1: an entry of components must be a group"},
@@ -134,6 +151,29 @@ static void test_what_is_wrong_is_told_with_its_line(void **state)
             fail_msg("%s: no \"%s\" in \"%s\"", cases[i].text, cases[i].error, error);
         }
     }
+}
+
+static void test_peers_are_read(void **state)
+{
+    assert_int_equal(
+        load("peers = { static = { hostnames = ( \"10.0.0.1:4317\", \"10.0.0.2:4317\" ); };\n"
+             "  self = [ \"10.0.0.2\" ]; ring_generation = \"B\"; timeout = \"500ms\"; };"),
+        0
+    );
+    assert_true(appliance->peers.enabled);
+    assert_int_equal(appliance->peers.hostnames.count, 2);
+    assert_string_equal(SW_LIST_AT(appliance->peers.hostnames, const char *, 1), "10.0.0.2:4317");
+    assert_string_equal(SW_LIST_AT(appliance->peers.self, const char *, 0), "10.0.0.2");
+    assert_int_equal(appliance->peers.generation, 1);
+    assert_int_equal(appliance->peers.timeout_ns, 500000000);
+    assert_null(appliance->peers.dns.hostname);
+    assert_int_equal(load("peers = { dns = { hostname = \"gw\"; port = \"5317\"; }; };"), 0);
+    assert_string_equal(appliance->peers.dns.hostname, "gw");
+    assert_string_equal(appliance->peers.dns.port, "5317");
+    assert_int_equal(appliance->peers.dns.interval_ns, INT64_C(5000000000));
+    assert_int_equal(appliance->peers.generation, 2);
+    assert_int_equal(load("peers = { dns = { hostname = \"gw\"; port = 1234; }; };"), 0);
+    assert_string_equal(appliance->peers.dns.port, "1234");
 }
 
 static void test_first_failure_is_the_one_told(void **state)
@@ -229,7 +269,7 @@ static void test_settings_are_listed_for_the_reference_page(void **state)
         assert_true(strlen(setting.help) > 5);
         deadline |= strcmp(setting.name, "drain.deadline") == 0;
     }
-    assert_int_equal(count, 12);
+    assert_int_equal(count, 22);
     assert_true(deadline);
     assert_false(sw_appliance_setting(count + 1, &setting));
 }
@@ -254,6 +294,7 @@ int main(void)
         cmocka_unit_test_teardown(test_each_setting_is_taken, teardown),
         cmocka_unit_test_teardown(test_words_of_idle, teardown),
         cmocka_unit_test_teardown(test_what_is_wrong_is_told_with_its_line, teardown),
+        cmocka_unit_test_teardown(test_peers_are_read, teardown),
         cmocka_unit_test_teardown(test_first_failure_is_the_one_told, teardown),
         cmocka_unit_test_teardown(test_short_error_buffer_is_terminated, teardown),
         cmocka_unit_test_teardown(test_each_failing_allocation_ends_cleanly, teardown),
