@@ -63,8 +63,18 @@ class Cluster(Tier):
         return load
 
 
-def quick(folder, *, processors=("memory_limiter", "resource", "batch"), **dns):
-    """The seed's agent with short intervals, so that a test does not wait for them."""
+# Instead of a queue for each gateway: one before all of them, which routes again with each attempt.
+QUEUE_IN_FRONT = {
+    "timeout": "5s",
+    "sending_queue": {"enabled": True},
+    "retry_on_failure": {"enabled": True, "initial_interval": "100ms", "max_interval": "500ms", "multiplier": 1.5,
+                         "randomization_factor": 0.5, "max_elapsed_time": "0s"},
+    "protocol": {"otlp": {"sending_queue": {"enabled": False}, "retry_on_failure": {"enabled": False}}},
+}
+
+
+def quick(folder, *, processors=("memory_limiter", "resource", "batch"), exporter=None, **dns):
+    """The seed's agent with short intervals, so that a test does not wait for them; `exporter` has more keys."""
     tree = yaml.safe_load(SEED.read_text(encoding="utf-8"))
     tree = merge(tree, {
         "processors": {"batch": {"timeout": "50ms"}},
@@ -72,6 +82,7 @@ def quick(folder, *, processors=("memory_limiter", "resource", "batch"), **dns):
             "protocol": {"otlp": {"compression": "none", "retry_on_failure": {"initial_interval": "200ms",
                                                                              "max_interval": "500ms"}}},
             "resolver": {"dns": {"interval": "200ms", "timeout": "500ms", **dns}}}}})
+    tree = merge(tree, {"exporters": {"loadbalancing": exporter or {}}})
     for pipeline in tree["service"]["pipelines"].values():
         pipeline["processors"] = list(processors)
     path = folder / "quick-agent.yaml"

@@ -8,7 +8,7 @@ import pytest
 import netns
 import signals
 import support
-from dns_tier import Cluster, changed, other_signals, quick
+from dns_tier import QUEUE_IN_FRONT, Cluster, changed, other_signals, quick
 
 pytestmark = pytest.mark.ours
 
@@ -123,7 +123,8 @@ def test_flapping_dns_loses_and_doubles_nothing(three, tmp_path):
     three.check(load.stop())                                             # nobody was killed: nothing came twice
 
 
-def test_rolling_restart_races_dns(cluster, tmp_path):
+@pytest.mark.parametrize("exporter", [None, QUEUE_IN_FRONT], ids=["queue-for-each", "queue-in-front"])
+def test_rolling_restart_races_dns(cluster, tmp_path, exporter):
     """Ten pods are replaced by ten with other addresses. DNS hears of it before, while or after they end."""
     chance = random.Random(5)
     take_a_while(cluster)
@@ -132,7 +133,7 @@ def test_rolling_restart_races_dns(cluster, tmp_path):
         cluster.gateway(number)
     cluster.dns.start()
     cluster.publish(*alive)
-    agent = cluster.seed_agent(quick(tmp_path))
+    agent = cluster.seed_agent(quick(tmp_path, exporter=exporter))
     load = cluster.traffic()
     load.wait_more(200)
     for number in range(1, 11):
