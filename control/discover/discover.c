@@ -6,6 +6,7 @@
 
 #include <ares.h>
 #include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -27,10 +28,12 @@
 #define TRY_MIN_MS         100
 #define ADDRESS_MAX        (INET6_ADDRSTRLEN + IF_NAMESIZE + 4)
 
-enum state {
-    FINE,
-    FAILING,
-    TOO_MANY,
+/* What there is to say of a name, together. */
+enum {
+    FINE = 0,
+    FAILING = 1,
+    TOO_MANY = 2,
+    OWN = 4,
 };
 
 /* A name, and its lookup while one is under way. */
@@ -46,7 +49,7 @@ struct name {
     int err;
     const char *why; // it failed
     struct ares_addrinfo *found;
-    enum state said;  // last
+    unsigned said;    // last
     uint64_t said_ns; // 0: nothing was ever said
 };
 
@@ -154,16 +157,16 @@ static void begin_lookup(struct name *name, uint64_t now_ns)
     }
 }
 
-static bool put_address(const struct ares_addrinfo_node *node, char text[ADDRESS_MAX])
+static bool put_address(const struct sockaddr *addr, char text[ADDRESS_MAX])
 {
     char plain[INET6_ADDRSTRLEN];
     char zone[IF_NAMESIZE + 1] = "";
-    if (node->ai_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)node->ai_addr;
+    if (addr->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
         return inet_ntop(AF_INET, &in->sin_addr, text, ADDRESS_MAX) != NULL;
     }
-    const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)node->ai_addr;
-    if (node->ai_family != AF_INET6
+    const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)addr;
+    if (addr->sa_family != AF_INET6
         || inet_ntop(AF_INET6, &in->sin6_addr, plain, sizeof(plain)) == NULL) {
         return false;
     }
@@ -205,7 +208,7 @@ static int collect(const struct ares_addrinfo_node *node, struct addresses *addr
         return SW_E_NOMEM;
     }
     for (; node != NULL && addresses->count < room; node = node->ai_next) {
-        if (put_address(node, addresses->texts[addresses->count])) {
+        if (put_address(node->ai_addr, addresses->texts[addresses->count])) {
             addresses->list[addresses->count] = addresses->texts[addresses->count];
             addresses->count++;
         }
@@ -218,8 +221,26 @@ static int collect(const struct ares_addrinfo_node *node, struct addresses *addr
     return addresses->count > 0 ? SW_OK : SW_E_NOT_FOUND;
 }
 
+static const char *own_address(const struct addresses *addresses)
+{
+    const char *own = NULL;
+    struct ifaddrs *all;
+    char text[ADDRESS_MAX];
+    if (addresses->count == 0 || getifaddrs(&all) != 0) {
+        return NULL;
+    }
+    for (struct ifaddrs *one = all; own == NULL && one != NULL; one = one->ifa_next) {
+        bool known = one->ifa_addr != NULL && put_address(one->ifa_addr, text);
+        for (unsigned i = 0; known && own == NULL && i < addresses->count; i++) {
+            own = strcmp(addresses->list[i], text) == 0 ? addresses->list[i] : NULL;
+        }
+    }
+    freeifaddrs(all);
+    return own;
+}
+
 // Several watches of one name (an exporter has one for each signal) are said once.
-static bool was_said(const struct name *name, enum state state)
+static bool was_said(const struct name *name, unsigned state)
 {
     const struct name *other;
     LIST_FOREACH(other, &name->discover->names, link)
@@ -232,19 +253,24 @@ static bool was_said(const struct name *name, enum state state)
     return false;
 }
 
-static void say(struct name *name, int err, unsigned left_out, uint64_t now_ns)
+static void say(struct name *name, int err, const struct addresses *addresses, uint64_t now_ns)
 {
     const struct sw_discover_conf *conf = &name->discover->conf;
-    enum state state = err != SW_OK ? FAILING : left_out > 0 ? TOO_MANY : FINE;
+    if (conf->told == NULL || (name->said_ns != 0 && now_ns < name->said_ns + NEWS_GAP_NS)) {
+        return;
+    }
     const struct sw_discover_news news = {
         .hostname = name->watch->hostname,
         .why = err == SW_OK         ? NULL
                : name->err != SW_OK ? name->why
                                     : sw_err_text(err),
-        .left_out = left_out,
+        .failed = (name->said & FAILING) != 0,
+        .left_out = addresses->left_out,
+        .own = err == SW_OK ? own_address(addresses) : NULL,
     };
-    if (conf->told == NULL || state == name->said
-        || (name->said_ns != 0 && now_ns < name->said_ns + NEWS_GAP_NS)) {
+    unsigned state = (news.why != NULL ? FAILING : FINE) | (news.left_out > 0 ? TOO_MANY : FINE)
+                     | (news.own != NULL ? OWN : FINE);
+    if (state == name->said) {
         return;
     }
     if (!was_said(name, state)) {
@@ -262,7 +288,7 @@ static void tell(struct name *name, uint64_t now_ns)
     if (err == SW_OK) {
         err = collect(name->found != NULL ? name->found->nodes : NULL, &addresses);
     }
-    say(name, err, addresses.left_out, now_ns);
+    say(name, err, &addresses, now_ns);
     watch->answered(
         watch, err, addresses.list, err == SW_OK ? addresses.count : 0, addresses.left_out
     );

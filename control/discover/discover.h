@@ -11,7 +11,9 @@
 struct sw_discover_news {
     const char *hostname;
     const char *why;   /**< they fail; NULL: they do not */
+    bool failed;       /**< they did when there was news last */
     unsigned left_out; /**< addresses beyond SW_DISCOVERY_ADDRS_MAX */
+    const char *own;   /**< one of this machine's addresses is among them: this one */
 };
 
 struct sw_discover_conf {

@@ -3,6 +3,7 @@
 #include "control/service/findings_internal.h"
 #include "control/service/listener.h"
 #include "control/zpages/zpages_conf.h"
+#include "dataplane/balance/loadbalancing_exporter_conf.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/receive/otlp_receiver_conf.h"
 #include "dataplane/send/otlp_exporter_conf.h"
@@ -213,15 +214,26 @@ static bool hands_to(
     return false;
 }
 
+// A receiver that the target is, and whose data goes to the target's exporter.
+static bool is_circle(
+    const struct sw_conf *conf,
+    const struct server *server,
+    const struct target *target,
+    bool is_own
+)
+{
+    bool same =
+        strcmp(server->host, target->host) == 0 || (is_own && overlap(server->host, target->host));
+    return server->component != NULL && same && server->port == target->port
+           && hands_to(conf, server->component, target->component);
+}
+
 static void
 check_loop(struct findings *findings, const struct servers *servers, const struct target *target)
 {
     for (unsigned i = 0; i < servers->count; i++) {
         const struct server *server = &servers->items[i];
-        bool same = strcmp(server->host, target->host) == 0
-                    || (is_loopback(target->host) && overlap(server->host, target->host));
-        if (server->component != NULL && same && server->port == target->port
-            && hands_to(findings->conf, server->component, target->component)) {
+        if (is_circle(findings->conf, server, target, is_loopback(target->host))) {
             sw_finding(
                 findings,
                 target->component,
@@ -312,6 +324,24 @@ static void check_url(
     }
 }
 
+static void check_balance(
+    struct findings *findings,
+    const struct servers *servers,
+    const struct sw_conf_component *item
+)
+{
+    const struct sw_loadbalancing_exporter_conf *conf = item->conf;
+    const struct sw_resolver_static_conf *hosts = conf->resolver.static_list;
+    for (size_t i = 0; hosts != NULL && i < hosts->hostnames.count; i++) {
+        struct target target = {.component = item, .key = "resolver::static::hostnames"};
+        if (parse_target(SW_LIST_AT(hosts->hostnames, const char *, i), &target)) {
+            // Without a port it is the one of OTLP over gRPC.
+            target.port = target.has_port ? target.port : 4317;
+            check_target(findings, servers, &target);
+        }
+    }
+}
+
 static void check_exporter(
     struct findings *findings,
     const struct servers *servers,
@@ -320,6 +350,8 @@ static void check_exporter(
 {
     if (item->component == &sw_otlp_exporter) {
         check_grpc(findings, servers, item);
+    } else if (item->component == &sw_loadbalancing_exporter) {
+        check_balance(findings, servers, item);
     } else if (item->component == &sw_otlphttp_exporter) {
         const struct sw_otlphttp_exporter_conf *conf = item->conf;
         check_url(findings, servers, item, "endpoint", conf->client.endpoint);
@@ -329,20 +361,51 @@ static void check_exporter(
     }
 }
 
+static void collect(struct servers *servers, const struct sw_conf *conf)
+{
+    for (size_t i = 0; i < conf->components_count; i++) {
+        if (conf->components[i].used) {
+            add_component(servers, &conf->components[i]);
+        }
+    }
+}
+
 void sw_findings_endpoints(struct findings *findings)
 {
     const struct sw_conf *conf = findings->conf;
     struct servers servers = {.count = 0};
     add_pages(&servers, &conf->service);
-    for (size_t i = 0; i < conf->components_count; i++) {
-        if (conf->components[i].used) {
-            add_component(&servers, &conf->components[i]);
-        }
-    }
+    collect(&servers, conf);
     check_servers(findings, &servers);
     for (size_t i = 0; i < conf->components_count; i++) {
         if (conf->components[i].used) {
             check_exporter(findings, &servers, &conf->components[i]);
         }
     }
+}
+
+const struct sw_conf_component *
+sw_findings_circle(const struct sw_conf *conf, const char *hostname, const char *address)
+{
+    struct servers servers = {.count = 0};
+    collect(&servers, conf);
+    for (size_t i = 0; i < conf->components_count; i++) {
+        const struct sw_conf_component *item = &conf->components[i];
+        const struct sw_loadbalancing_exporter_conf *balance = item->conf;
+        struct target target = {.component = item};
+        if (!item->used || item->component != &sw_loadbalancing_exporter
+            || balance->resolver.dns == NULL
+            || strcmp(balance->resolver.dns->hostname, hostname) != 0
+            || !parse_target(address, &target)) {
+            continue;
+        }
+        const char *port = balance->resolver.dns->port_text;
+        target.port = port[0] != '\0' ? (unsigned)strtoul(port, NULL, 10) : 4317;
+        for (unsigned k = 0; k < servers.count; k++) {
+            if (is_circle(conf, &servers.items[k], &target, true)) {
+                return item;
+            }
+        }
+    }
+    return NULL;
 }

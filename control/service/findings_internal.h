@@ -24,4 +24,9 @@ void sw_findings_endpoints(struct findings *findings);
 /** Batches by metadata that no receiver passes on. */
 void sw_findings_metadata(struct findings *findings);
 
+/** A load-balancing exporter looks this name up, and what it sends to this address of ours comes back
+ * to a receiver of its pipelines. @return the exporter, NULL: none does */
+const struct sw_conf_component *
+sw_findings_circle(const struct sw_conf *conf, const char *hostname, const char *address);
+
 #endif

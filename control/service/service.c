@@ -1,4 +1,5 @@
 #include "control/discover/discover.h"
+#include "control/service/findings_internal.h"
 #include "control/service/resolver.h"
 #include "control/service/service_internal.h"
 #include "dataplane/base/clock.h"
@@ -87,20 +88,62 @@ static unsigned workers_wanted(struct service *service)
     return cap > 0 && cap < count ? (unsigned)cap : count;
 }
 
+static void tell_circle(struct service *service, const struct sw_discover_news *news)
+{
+    const struct sw_conf_component *exporter =
+        sw_findings_circle(service->conf, news->hostname, news->own);
+    if (exporter == NULL) {
+        return; // another program listens there
+    }
+    struct sw_log_field fields[] = {
+        sw_log_text("otelcol.component.id", exporter->id),
+        sw_log_text("otelcol.component.kind", "exporter"),
+        sw_log_text("hostname", news->hostname),
+        sw_log_text("address", news->own),
+    };
+    sw_observe_log(
+        service,
+        SW_LOG_WARN,
+        SW_LOG_HERE,
+        "An address of the backends is our own receiver: what is sent there goes round in circles",
+        fields,
+        SW_ARRAY_SIZE(fields)
+    );
+}
+
 static void discovery_told(void *context, const struct sw_discover_news *news)
 {
-    const char *message = "Looking up the backends works again";
-    enum sw_log_level level = news->why != NULL || news->left_out > 0 ? SW_LOG_WARN : SW_LOG_INFO;
-    struct sw_log_field fields[2] = {sw_log_text("hostname", news->hostname)};
-    unsigned count = 1;
+    struct service *service = context;
+    struct sw_log_field fields[] = {sw_log_text("hostname", news->hostname), {.key = NULL}};
     if (news->why != NULL) {
-        message = "Looking up the backends fails, those that are known stay in use";
-        fields[count++] = sw_log_text("error", news->why);
-    } else if (news->left_out > 0) {
-        message = "A name has more addresses than are used, the rest is left out";
-        fields[count++] = sw_log_integer("left_out", news->left_out);
+        fields[1] = sw_log_text("error", news->why);
+        sw_observe_log(
+            service,
+            SW_LOG_WARN,
+            SW_LOG_HERE,
+            "Looking up the backends fails, those that are known stay in use",
+            fields,
+            2
+        );
+    } else if (news->failed) {
+        sw_observe_log(
+            service, SW_LOG_INFO, SW_LOG_HERE, "Looking up the backends works again", fields, 1
+        );
     }
-    sw_observe_log(context, level, SW_LOG_HERE, message, fields, count);
+    if (news->left_out > 0) {
+        fields[1] = sw_log_integer("left_out", news->left_out);
+        sw_observe_log(
+            service,
+            SW_LOG_WARN,
+            SW_LOG_HERE,
+            "A name has more addresses than are used, the rest is left out",
+            fields,
+            2
+        );
+    }
+    if (news->own != NULL) {
+        tell_circle(service, news);
+    }
 }
 
 static int make_discovery(struct service *service)

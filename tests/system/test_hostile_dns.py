@@ -179,5 +179,7 @@ def test_agent_that_is_told_to_send_to_itself(cluster):
     assert rss_mib(cluster.front.process) < 256
     with changed(cluster, cluster.front):
         cluster.dns.answer = lambda question: question.reply(addresses=cluster.good)
-    cluster.check(load.stop())
+    cluster.check(load.stop())                                           # what went round ends well
     assert cluster.front.alive
+    assert said(cluster) == [
+        "An address of the backends is our own receiver: what is sent there goes round in circles"]

@@ -66,6 +66,10 @@ static void test_each_oddity_is_told_at_its_place(void **state)
              "otlp_grpc"
          ),
          "is our own receiver \"otlp\", whose data comes here"},
+        {IN "exporters: {load_balancing: {protocol: {otlp: {tls: {insecure: true}}}, resolver: "
+            "{static: "
+            "{hostnames: ['backend:4317', 'localhost']}}}}\n" TO("load_balancing"),
+         "exporters::load_balancing::resolver::static::hostnames: is our own receiver \"otlp\""},
         {"receivers: {otlp: {protocols: {grpc: {endpoint: 'localhost:0'}}}}\n" OUT TO(
              "otlp_grpc, nop"
          ),
