@@ -3,7 +3,6 @@ import base64
 import collections
 import signal
 import socket
-import struct
 import threading
 
 import pytest
