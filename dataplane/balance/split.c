@@ -74,11 +74,13 @@ struct split {
     struct key key;
     struct key scratch;
     struct key joined; // a resource that comes in several fields
+    struct key joined_scope;
     /* ---- of the batch at hand ---- */
     const struct sw_batch *batch;
     split_route_fn *route;
     void *context;
     struct sw_bytes resource;
+    unsigned resource_fragments;
     struct sw_bytes scope;
     uint64_t found;    // names that the resource or the scope has
     size_t level_size; // bytes of the key that they gave
@@ -131,6 +133,25 @@ static bool find(struct sw_bytes message, uint32_t tag, const char *name, struct
 {
     struct sw_bytes key = {(const uint8_t *)name, strlen(name)};
     return sw_attribute_find(message, tag, key, ret_value);
+}
+
+// A message that comes in several fields is what they give when joined.
+static void join(struct key *key, struct sw_bytes bytes, uint32_t tag)
+{
+    struct sw_otlp_iter iter;
+    struct sw_pb_field field;
+    sw_otlp_iter_init(&iter, bytes, tag);
+    while (sw_otlp_next(&iter, &field)) {
+        sw_key_put(key, field.bytes.data, field.bytes.size);
+    }
+}
+
+static struct sw_bytes joined(struct split *split, const struct key *key)
+{
+    if (key->failed) {
+        fail(split, SW_E_NOMEM);
+    }
+    return (struct sw_bytes){key->data, key->size};
 }
 
 static const char *name_at(const struct split *split, size_t index)
@@ -421,6 +442,19 @@ static uint32_t route_trace(struct split *split, struct sw_bytes span)
 
 /* ---- log records ---- */
 
+static bool read_body(struct sw_bytes record, struct sw_any *ret_value)
+{
+    struct sw_otlp_iter iter;
+    struct sw_pb_field field;
+    bool whole = true;
+    *ret_value = (struct sw_any){.type = SW_ANY_EMPTY};
+    sw_otlp_iter_init(&iter, record, SW_LOG_TAG_BODY);
+    while (whole && sw_otlp_next(&iter, &field)) {
+        whole = sw_any_read(field.bytes, ret_value);
+    }
+    return whole;
+}
+
 static uint32_t route_record(struct split *split, struct sw_bytes record)
 {
     static const char digits[] = "0123456789abcdef";
@@ -454,8 +488,7 @@ static uint32_t route_record(struct split *split, struct sw_bytes record)
             value.bytes = view.severity_text;
             here = seen;
         } else if (strcmp(name, "log.body") == 0) {
-            value.type = SW_ANY_EMPTY;
-            here = seen && (view.body_fragments == 0 || sw_any_read(view.body, &value));
+            here = seen && read_body(record, &value);
         } else {
             here = find(record, SW_LOG_ATTRIBUTES, name, &value);
         }
@@ -762,6 +795,7 @@ static void walk_scope(struct split *split, struct sw_buf *buf, const struct sw_
     uint64_t found = split->found;
     size_t key_size = split->key.size;
     bool only_items = true;
+    unsigned fragments = 0;
     split->around_scope.count = 0;
     split->scope = (struct sw_bytes){NULL, 0};
     sw_pb_reader_init(&reader, scope->bytes);
@@ -771,7 +805,13 @@ static void walk_scope(struct split *split, struct sw_buf *buf, const struct sw_
         }
         if (field.tag == SW_OTLP_TAG_SCOPE) {
             split->scope = field.bytes;
+            fragments++;
         }
+    }
+    if (fragments > 1) {
+        sw_key_clear(&split->joined_scope);
+        join(&split->joined_scope, scope->bytes, SW_OTLP_TAG_SCOPE);
+        split->scope = joined(split, &split->joined_scope);
     }
     bool levels = split->batch->signal != SW_TRACES && split->balance->key == SW_ROUTE_ATTRIBUTES;
     if (levels) {
@@ -806,10 +846,9 @@ struct fields {
 // What stands around the scopes. @return false: a scope lies in several pieces
 static bool read_around(struct split *split, const struct fields *fields)
 {
-    unsigned fragments = 0;
     split->around.count = 0;
     split->resource = (struct sw_bytes){NULL, 0};
-    sw_key_clear(&split->joined);
+    split->resource_fragments = 0;
     for (uint32_t i = 0; i < fields->count; i++) {
         const struct sw_piece *piece = &fields->pieces[i];
         struct sw_pb_reader reader;
@@ -822,8 +861,7 @@ static bool read_around(struct split *split, const struct fields *fields)
             add_around(split, &split->around, piece->buf, field.whole);
             if (field.tag == SW_OTLP_TAG_RESOURCE) {
                 split->resource = field.bytes;
-                fragments++;
-                sw_key_put(&split->joined, field.bytes.data, fragments > 1 ? field.bytes.size : 0);
+                split->resource_fragments++;
             }
         }
         if (sw_pb_status(&reader) != SW_OK) {
@@ -833,26 +871,17 @@ static bool read_around(struct split *split, const struct fields *fields)
     return true;
 }
 
-// A resource in several fields is what they give when joined.
 static void join_resource(struct split *split, const struct fields *fields)
 {
-    if (split->joined.size == 0) {
+    if (split->resource_fragments <= 1) {
         return;
     }
     sw_key_clear(&split->joined);
     for (uint32_t i = 0; i < fields->count; i++) {
-        struct sw_otlp_iter iter;
-        struct sw_pb_field field;
         struct sw_bytes bytes = {fields->pieces[i].data, fields->pieces[i].len};
-        sw_otlp_iter_init(&iter, bytes, SW_OTLP_TAG_RESOURCE);
-        while (sw_otlp_next(&iter, &field)) {
-            sw_key_put(&split->joined, field.bytes.data, field.bytes.size);
-        }
+        join(&split->joined, bytes, SW_OTLP_TAG_RESOURCE);
     }
-    if (split->joined.failed) {
-        fail(split, SW_E_NOMEM);
-    }
-    split->resource = (struct sw_bytes){split->joined.data, split->joined.size};
+    split->resource = joined(split, &split->joined);
 }
 
 static uint32_t count_resource(const struct split *split, const struct fields *fields)
@@ -1098,5 +1127,6 @@ void sw_split_free(struct split *split)
     sw_key_fini(&split->key);
     sw_key_fini(&split->scratch);
     sw_key_fini(&split->joined);
+    sw_key_fini(&split->joined_scope);
     sw_free(split);
 }
