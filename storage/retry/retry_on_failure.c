@@ -3,6 +3,7 @@
 #include "dataplane/base/event.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/l7_http/grpc.h"
+#include "dataplane/otlp/client.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -46,6 +47,7 @@ struct retry {
     struct repeat *spare;
     uint32_t spare_count;
     bool stopping;
+    int stop_err; // what ends what would be repeated
 };
 
 static const struct sw_event_kind will_retry = {
@@ -178,6 +180,7 @@ static void copy_ready(struct repeat *repeat)
         return; // without memory it goes on pinning
     }
     own->arrived_ns = from->arrived_ns;
+    own->client = sw_client_ref(from->client);
     own->branch = from->branch;
     repeat->attempt.batch = own;
     sw_batch_free(from);
@@ -254,6 +257,12 @@ static uint64_t next_delay_ns(struct repeat *repeat)
     return delay_ns >= 0x1p62 ? UINT64_C(1) << 62 : (uint64_t)delay_ns;
 }
 
+static const char *words_of(int err)
+{
+    return err == SW_E_SHUTDOWN ? "interrupted due to shutdown: "
+                                : "request is cancelled or timed out: ";
+}
+
 static void attempted(struct sw_push_call *inner, struct sw_outcome *outcome)
 {
     struct repeat *repeat = SW_CONTAINER_OF(inner, struct repeat, attempt);
@@ -277,8 +286,8 @@ static void attempted(struct sw_push_call *inner, struct sw_outcome *outcome)
         return;
     }
     if (retry->stopping) {
-        prefix(outcome, "interrupted due to shutdown: ");
-        outcome->err = SW_E_SHUTDOWN;
+        prefix(outcome, words_of(retry->stop_err));
+        outcome->err = retry->stop_err;
         finish(repeat, outcome);
         return;
     }
@@ -338,7 +347,7 @@ static void interrupt(struct repeat *repeat, int err)
 {
     leave_waiting(repeat);
     struct sw_outcome outcome = repeat->last;
-    prefix(&outcome, "interrupted due to shutdown: ");
+    prefix(&outcome, words_of(err));
     outcome.err = err;
     finish(repeat, &outcome);
 }
@@ -352,9 +361,12 @@ static void retry_cancel(struct sw_push *push, struct sw_push_call *call, int er
         return;
     }
     bool stopping = retry->stopping;
+    int stop_err = retry->stop_err;
     retry->stopping = true; // what comes out of the attempt now is the end
+    retry->stop_err = err;
     sw_push_cancel(retry->next, &repeat->attempt, err);
     retry->stopping = stopping;
+    retry->stop_err = stop_err;
 }
 
 static void retry_stop(struct sw_push *push, bool keep_retrying)
@@ -362,6 +374,7 @@ static void retry_stop(struct sw_push *push, bool keep_retrying)
     struct retry *retry = (struct retry *)push;
     if (!keep_retrying) {
         retry->stopping = true;
+        retry->stop_err = SW_E_SHUTDOWN;
         while (retry->waiting != NULL) {
             interrupt(retry->waiting, SW_E_SHUTDOWN);
         }

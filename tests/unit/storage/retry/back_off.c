@@ -1,3 +1,4 @@
+#include "dataplane/otlp/client.h"
 #include "storage/retry/retry_on_failure.h"
 #include "tests/lib/bench.h"
 
@@ -287,12 +288,32 @@ static void test_cancelled_while_it_waits_ends_from_inside(void **state)
     rig_close();
 }
 
+static void test_cancelled_it_ends_as_it_is_told_and_not_as_a_shutdown(void **state)
+{
+    struct sw_retry_on_failure_conf conf = plain_conf();
+    for (unsigned i = 0; i < 2; i++) {
+        rig_open(&conf, 0);
+        struct request request;
+        request_start(&request, bench_batch(1));
+        if (i == 1) {
+            refuse(14, 0); // it waits
+        }
+        sw_push_cancel(rig.retry, &request.call, SW_E_TIMEOUT);
+        assert_int_equal(request.done_count, 1);
+        assert_int_equal(request.err, SW_E_TIMEOUT);
+        assert_non_null(strstr(request.text, "request is cancelled or timed out: "));
+        rig_close();
+    }
+}
+
 static void test_a_wait_pins_nobody_else_s_buffer(void **state)
 {
     struct sw_retry_on_failure_conf conf = plain_conf();
     rig_open(&conf, 0);
     struct request request;
     request_start(&request, bench_batch_in(&rig.account, 0, 5, 3000000));
+    struct sw_client *client = sw_client_new(NULL, SW_BYTES("::1"), NULL, 0);
+    request.call.batch->client = client;
     refuse(14, 0);
     assert_true(sw_account_charged(&rig.account) > 3000000);
     bench_turn(&rig.core);
@@ -301,6 +322,7 @@ static void test_a_wait_pins_nobody_else_s_buffer(void **state)
     assert_int_equal(rig.push.items[1], 5);
     // The second time it has its own buffer already.
     struct sw_batch *batch = rig.push.calls[0]->batch;
+    assert_ptr_equal(batch->client, client); // who sent it stays known
     refuse(14, 0);
     bench_advance(&rig.core, 400 * SW_NS_PER_MS);
     assert_ptr_equal(rig.push.calls[0]->batch, batch);
@@ -379,6 +401,7 @@ int main(void)
         cmocka_unit_test(test_shutdown_ends_waits_and_allows_no_further_ones),
         cmocka_unit_test(test_shutdown_with_retries_kept_goes_on),
         cmocka_unit_test(test_cancelled_while_it_waits_ends_from_inside),
+        cmocka_unit_test(test_cancelled_it_ends_as_it_is_told_and_not_as_a_shutdown),
         cmocka_unit_test(test_a_wait_pins_nobody_else_s_buffer),
         cmocka_unit_test(test_large_parts_are_copied_in_slices),
         cmocka_unit_test(test_failing_allocations_end_or_go_on_but_lose_nothing),
