@@ -211,25 +211,36 @@ static void drop_missing(struct channel *channel, const struct sw_addr *addrs, u
     }
 }
 
-static void add_new(struct channel *channel, const struct sw_addr *addrs, unsigned count)
+/* @return false: out of memory, the others must do until the next answer */
+static bool add_new(struct channel *channel, const struct sw_addr *addrs, unsigned count)
 {
+    bool all = true;
     for (unsigned i = 0; i < count && channel->peers_count < SW_RESOLVER_ADDRS_MAX; i++) {
         bool known = false;
         for (unsigned k = 0; k < channel->peers_count; k++) {
             known = known || same_addr(&channel->peers[k]->addr, &addrs[i]);
         }
-        // Out of memory: the others must do until the next answer.
-        if (!known
-            && sw_peer_new(channel, &addrs[i], &channel->peers[channel->peers_count]) == SW_OK) {
+        if (known) {
+            continue;
+        }
+        if (sw_peer_new(channel, &addrs[i], &channel->peers[channel->peers_count]) == SW_OK) {
             channel->peers_count++;
+        } else {
+            all = false;
         }
     }
+    return all;
 }
 
 static void use_addrs(struct channel *channel, const struct sw_addr *addrs, unsigned count)
 {
+    struct sw_core *core = channel->push.core;
     drop_missing(channel, addrs, count);
-    add_new(channel, addrs, count);
+    if (!add_new(channel, addrs, count)) {
+        // An address that is written out is not asked for again otherwise.
+        uint64_t delay_ns = sw_channel_back_off_ns(channel, &channel->resolve_delay_ns);
+        sw_timer_set(&core->timers, &channel->resolve, core->now_ns + delay_ns);
+    }
     unsigned connect_count =
         channel->conf.pick_first ? SW_MIN(1, channel->peers_count) : channel->peers_count;
     for (unsigned i = 0; i < connect_count; i++) {

@@ -485,6 +485,24 @@ static void test_goaway_ends_in_peace_and_new_calls_go_elsewhere(void **state)
     finish();
 }
 
+static void test_an_address_without_memory_is_tried_again(void **state)
+{
+    struct site_call call;
+    begin(SITE_MEMORY);
+    int err = sw_channel_new(&site.cores[0], &conf, &resolver.resolver, &site.account, &push);
+    assert_int_equal(err, 0);
+    sw_mem_fail_at(1, 0);
+    assert_int_equal(sw_push_open(push), 0);
+    assert_true(sw_mem_fail_at(0, 0) > 0);
+    site_advance(&site, 3 * SW_NS_PER_S); // a literal address: nobody would be asked again
+    assert_int_equal(state_now().connections_ready, 1);
+    site_start(push, &call, bench_batch(1), in(5 * SW_NS_PER_S));
+    site_until(&site, call.done_count == 1);
+    assert_int_equal(call.outcome.err, 0);
+    site_call_fini(&call);
+    finish();
+}
+
 static unsigned refusals;
 
 static void refuse_some(struct request *request)
@@ -863,6 +881,7 @@ int main(void)
         cmocka_unit_test(test_half_of_a_status_is_no_answer),
         cmocka_unit_test(test_lost_connection_fails_its_calls_and_is_made_again),
         cmocka_unit_test(test_goaway_ends_in_peace_and_new_calls_go_elsewhere),
+        cmocka_unit_test(test_an_address_without_memory_is_tried_again),
         cmocka_unit_test(test_refused_stream_is_sent_once_more),
         cmocka_unit_test(test_peers_limit_of_streams_makes_calls_wait),
         cmocka_unit_test(test_silent_backend_ends_the_attempt_at_its_deadline),
