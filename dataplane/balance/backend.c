@@ -68,7 +68,7 @@ end_owned(struct backend *backend, struct sw_push_call *call, struct sw_outcome 
 
 static void end_call(struct backend *backend, struct sw_push_call *call, struct sw_outcome *outcome)
 {
-    if (outcome->err != SW_OK) {
+    if (outcome->err != SW_OK && !outcome->permanent) {
         sw_router_look_again(backend->router);
     }
     if (sw_router_balance(backend->router)->hands_over) {
@@ -86,15 +86,31 @@ static void errand_done(struct sw_push_call *call, struct sw_outcome *outcome)
     outer->batch = call->batch;
     TAILQ_REMOVE(&backend->errands, errand, link);
     backend->errands_count--;
-    sw_free(errand);
+    if (backend->spare == NULL) {
+        backend->spare = errand;
+    } else {
+        sw_free(errand);
+    }
     end_call(backend, outer, outcome);
+}
+
+static struct errand *take_errand(struct backend *backend)
+{
+    struct errand *errand = backend->spare;
+    backend->spare = NULL;
+    return errand != NULL ? errand : sw_alloc(sizeof(*errand));
 }
 
 static void backend_start(struct sw_push *push, struct sw_push_call *call)
 {
     struct backend *backend = (struct backend *)push;
     struct sw_outcome outcome = {.err = SW_E_CLOSED};
-    struct errand *errand = gives_back(backend) ? NULL : sw_alloc(sizeof(*errand));
+    if (sw_router_gave_up(backend->router, call->batch)) {
+        outcome.err = SW_E_TIMEOUT;
+        call->done(call, &outcome);
+        return;
+    }
+    struct errand *errand = gives_back(backend) ? NULL : take_errand(backend);
     if (errand == NULL) {
         outcome.err = gives_back(backend) ? SW_E_CLOSED : SW_E_NOMEM;
         end_call(backend, call, &outcome);
@@ -125,7 +141,14 @@ static int backend_open(struct sw_push *push)
 
 static int backend_reserve(struct sw_push *push)
 {
-    return sw_push_reserve(((struct backend *)push)->retry);
+    struct backend *backend = (struct backend *)push;
+    if (backend->spare == NULL) {
+        backend->spare = sw_alloc(sizeof(*backend->spare));
+        if (backend->spare == NULL) {
+            return SW_E_NOMEM;
+        }
+    }
+    return sw_push_reserve(backend->retry);
 }
 
 static void backend_stop(struct sw_push *push, bool keep_retrying)
@@ -146,6 +169,8 @@ static void backend_push_free(struct sw_push *push)
     struct backend *backend = (struct backend *)push;
     sw_push_free(backend->retry);
     backend->retry = NULL;
+    sw_free(backend->spare);
+    backend->spare = NULL;
 }
 
 static const struct sw_push_ops backend_ops = {
@@ -162,7 +187,12 @@ static const struct sw_push_ops backend_ops = {
 
 bool sw_backend_cancel(struct backend *backend, const struct sw_batch *batch, int err)
 {
+    const struct sw_sending_queue_conf *queue =
+        &sw_router_balance(backend->router)->conf->protocol.otlp.sending_queue;
     struct errand *errand;
+    if (queue->enabled && queue->batch.enabled) {
+        return false; // calls are of parts that were joined
+    }
     TAILQ_FOREACH(errand, &backend->errands, link)
     {
         if (errand->batch == batch) {
@@ -180,7 +210,7 @@ bool sw_backend_refuses(const struct backend *backend)
         return true;
     }
     sw_channel_state(backend->channel, &state);
-    return state.failing;
+    return state.failing && state.connections_leaving == 0;
 }
 
 void sw_backend_leave(struct backend *backend)

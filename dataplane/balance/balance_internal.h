@@ -81,11 +81,14 @@ struct link {
     struct topology *topology; /**< on its way; a reference */
     bool out;                  /**< control: has not come back */
     bool stale;                /**< control: there is a newer one */
+    /** The core had no memory for it and keeps the old one; whoever has the message. */
+    bool failed;
 };
 
 struct balance {
-    /** There is another topology; its reference is taken over. On a core. */
-    void (*apply)(void *owner, struct topology *topology);
+    /** There is another topology; its reference is taken over. On a core.
+     * @return 0 or SW_E_NOMEM: the old one stays in force */
+    int (*apply)(void *owner, struct topology *topology);
     const char *path; /**< :path of the calls; NULL: that of the signal */
     bool quiet;       /**< nothing is counted in the Collector's metrics of this exporter */
     const struct sw_loadbalancing_exporter_conf *conf;
@@ -141,8 +144,10 @@ struct backend {
     struct sw_stage *stage; /**< NULL: there is no exporter for it */
     TAILQ_HEAD(, errand) errands;
     uint32_t errands_count;
-    bool leaving; /**< no longer among the backends */
-    bool down;    /**< refuses connections; looked at with fail-over only */
+    struct errand *spare; /**< for the next call: what is owned must not be lost for want of it */
+    bool leaving;         /**< no longer among the backends */
+    bool refuses; /**< connections, as far as people were told; looked at with fail-over only */
+    bool down;    /**< likewise, and its share goes to others: there are some */
     bool ending;  /**< as its endpoint says, when it was last looked at */
     struct sw_channel_watch watch;
     bool drained;
@@ -158,8 +163,9 @@ void sw_backend_free(struct backend *backend);
 void sw_backend_leave(struct backend *backend);
 /** Gives back what it holds, although it stays: nobody answers there. */
 void sw_backend_bounce(struct backend *backend);
-/** Ends the part's call, wherever it is. @return false: it has not begun yet */
+/** Ends the part's call, wherever it is. @return false: it has not begun yet, or is among others */
 bool sw_backend_cancel(struct backend *backend, const struct sw_batch *batch, int err);
+/** There is no connection, none that ends its calls either, and no attempt at one has succeeded. */
 bool sw_backend_refuses(const struct backend *backend);
 
 /* ---- recent.c ---- */
@@ -250,8 +256,9 @@ struct sw_batch *sw_split_take(struct split *split, unsigned *ret_slot);
 SW_CHECKED int
 sw_router_new(struct balance *balance, struct sw_core *core, struct router **ret_router);
 struct sw_push *sw_router_push(struct router *router);
-/** There is another topology; its reference is taken over. */
-void sw_router_apply(void *router, struct topology *topology);
+/** There is another topology; its reference is taken over (struct balance.apply).
+ * @return 0 or SW_E_NOMEM: the old one stays in force */
+SW_CHECKED int sw_router_apply(void *router, struct topology *topology);
 /** A backend gives back what it did not deliver; batch is taken over. */
 void sw_router_take_back(struct router *router, struct sw_batch *batch);
 /** The backends' part of the drain. @return 0 or SW_E_AGAIN */
@@ -261,5 +268,7 @@ struct balance *sw_router_balance(const struct router *router);
 void sw_router_drains_changed(struct router *router);
 /** A connection failed: the addresses may have changed. */
 void sw_router_look_again(struct router *router);
+/** Does this batch name a part that its request has given up, and that will be sent again by others? */
+bool sw_router_gave_up(const struct router *router, const struct sw_batch *batch);
 
 #endif

@@ -84,8 +84,8 @@ struct gateway {
     struct gateway_cells cells;
 };
 
-/** There is another topology (struct balance.apply). */
-void sw_gateway_apply(void *gateway, struct topology *topology);
+/** There is another topology (struct balance.apply). @return 0 or SW_E_NOMEM */
+SW_CHECKED int sw_gateway_apply(void *gateway, struct topology *topology);
 /** The link of whoever owns the trace; NULL: this process, or nobody. */
 struct peer_link *sw_gateway_owner(struct gateway *gateway, const uint8_t trace_id[16]);
 /** Looks whether links can be freed; not from inside their channels. */

@@ -592,16 +592,17 @@ static void tell_ring(struct gateway *gateway, const struct crew *crew)
     }
 }
 
-void sw_gateway_apply(void *owner, struct topology *topology)
+int sw_gateway_apply(void *owner, struct topology *topology)
 {
     struct gateway *gateway = owner;
     struct crew crew = {.count = 0};
     struct peer_link **old = gateway->links;
     unsigned old_count = gateway->links_count;
-    if (gateway->closing || make_crew(gateway, topology, &crew) != SW_OK) {
+    int err = gateway->closing ? SW_OK : make_crew(gateway, topology, &crew);
+    if (gateway->closing || err != SW_OK) {
         drop_crew(gateway, &crew);
-        sw_topology_unref(topology); // without memory the old one stays in force
-        return;
+        sw_topology_unref(topology);
+        return err;
     }
     sw_topology_unref(gateway->topology);
     sw_free(gateway->link_of);
@@ -617,6 +618,7 @@ void sw_gateway_apply(void *owner, struct topology *topology)
     }
     sw_free(old);
     sw_gateway_sweep(gateway);
+    return SW_OK;
 }
 
 void sw_gateway_sweep(struct gateway *gateway)
@@ -665,9 +667,11 @@ static int gateway_start(struct sw_stage *stage)
     struct gateway *gateway = (struct gateway *)stage;
     struct topology *first = gateway->topology;
     gateway->topology = NULL;
-    sw_gateway_apply(gateway, first);
-    sw_timer_set(&stage->core->timers, &gateway->look, stage->core->now_ns + LOOK_NS);
-    return gateway->topology != NULL ? SW_OK : SW_E_NOMEM;
+    int err = sw_gateway_apply(gateway, first);
+    if (err == SW_OK) {
+        sw_timer_set(&stage->core->timers, &gateway->look, stage->core->now_ns + LOOK_NS);
+    }
+    return err;
 }
 
 // Comes last: what the pipeline decided at its end has been told by then.

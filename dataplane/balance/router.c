@@ -18,6 +18,8 @@
 #define LOOK_WAIT_NS (50 * SW_NS_PER_MS)
 // So long after its announced end a backend that has a connection has not ended, or is back.
 #define ENDED_NS SW_NS_PER_S
+// How often it is looked whether connections fail, so that names are looked up again.
+#define NAMES_WAIT_NS (250 * SW_NS_PER_MS)
 // In one request a part changes its backend at most so often.
 #define MOVES_MAX 8u
 
@@ -104,6 +106,7 @@ struct part {
     TAILQ_ENTRY(part) link;
     struct router *router;
     struct request *request; // NULL: nobody waits for it any more
+    bool given_up;           // by its request, when it waited in the backend's queue
     struct backend *backend;
     struct sw_batch *batch; // ours until it is handed over; then it only names the part
     struct sw_batch *kept;  // the same bytes, for another attempt; NULL: the backend owns it
@@ -125,6 +128,7 @@ struct request {
     struct sw_timer deadline;
     bool parked;  // waits for the first answer of the resolver
     bool handing; // parts are being handed over: it does not end yet
+    bool ending;  // what fails now is not sent elsewhere
 };
 
 TAILQ_HEAD(request_list, request);
@@ -140,8 +144,11 @@ struct router {
     struct split *split;
     struct request_list under_way;
     struct request_list parked;
+    struct part_list given_up;
     struct sw_batch *homeless; // by batch->next
     struct sw_batch **homeless_end;
+    uint32_t homeless_count;
+    uint32_t homeless_left; // that are tried before it waits
     struct sw_timer homeless_timer;
     struct sw_task homeless_task;
     struct sw_timer look;
@@ -255,11 +262,11 @@ static void look_at_backends(struct router *router)
     unsigned down_count = 0;
     for (unsigned i = 0; router->balance->failover && i < router->backends_count; i++) {
         struct backend *backend = router->backends[i];
-        bool refuses = sw_backend_refuses(backend);
-        down_count += refuses;
-        if (refuses != backend->down) {
-            backend->down = refuses;
-            tell(router, refuses ? &down : &back, backend->endpoint->dial);
+        backend->down = sw_backend_refuses(backend);
+        down_count += backend->down;
+        if (backend->refuses != backend->down) {
+            backend->refuses = backend->down;
+            tell(router, backend->down ? &down : &back, backend->endpoint->dial);
         }
     }
     // Where nobody is left each waits for its own.
@@ -386,7 +393,9 @@ static void finish_if_settled(struct request *request)
 
 static void forget_part(struct part *part)
 {
-    if (part->request != NULL) {
+    if (part->given_up) {
+        TAILQ_REMOVE(&part->router->given_up, part, link);
+    } else if (part->request != NULL) {
         TAILQ_REMOVE(&part->request->parts, part, link);
     }
     sw_batch_free(part->kept);
@@ -397,7 +406,8 @@ static bool moves_on(const struct part *part, const struct sw_outcome *outcome)
 {
     const struct router *router = part->router;
     bool elsewhere = part->backend->leaving || (part->backend->down && router->any_down);
-    return elsewhere && !outcome->permanent && !router->stopping && part->moves_count < MOVES_MAX;
+    return elsewhere && !outcome->permanent && !router->stopping && !part->request->ending
+           && part->moves_count < MOVES_MAX;
 }
 
 static int cut_and_hand_over(
@@ -633,6 +643,42 @@ static void begin(struct request *request)
     finish_if_settled(request);
 }
 
+/* A part that waits in its backend's queue. What the backend owns nobody hears of any more; another one fails
+ * when its turn comes, for it is sent again by others. */
+static void give_up(struct part *part, int err)
+{
+    struct router *router = part->router;
+    struct request *request = part->request;
+    struct sw_outcome outcome = {.err = err};
+    struct sw_batch *kept = part->kept;
+    TAILQ_REMOVE(&request->parts, part, link);
+    part->request = NULL;
+    part->kept = NULL;
+    note_failure(request, &outcome);
+    if (kept != NULL) {
+        kept->branch = part->branch;
+        part->given_up = true;
+        TAILQ_INSERT_TAIL(&router->given_up, part, link);
+        keep_failed(request, kept);
+    }
+}
+
+bool sw_router_gave_up(const struct router *router, const struct sw_batch *batch)
+{
+    const struct sw_sending_queue_conf *queue = &router->balance->conf->protocol.otlp.sending_queue;
+    const struct part *part;
+    if (queue->batch.enabled) {
+        return false; // a call is of parts that were joined
+    }
+    TAILQ_FOREACH(part, &router->given_up, link)
+    {
+        if (part->batch == batch) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Ends what is under way of a request, from inside. */
 static void end_request(struct request *request, int err)
 {
@@ -642,21 +688,11 @@ static void end_request(struct request *request, int err)
         return;
     }
     request->handing = true;
+    request->ending = true;
     while ((part = TAILQ_FIRST(&request->parts)) != NULL) {
-        if (part->kept != NULL && sw_backend_cancel(part->backend, part->batch, err)
-            && TAILQ_FIRST(&request->parts) != part) {
-            continue; // it was settled from inside
-        }
-        // It waits in its backend's queue: what becomes of it there nobody hears any more.
-        struct sw_outcome outcome = {.err = err};
-        struct sw_batch *kept = part->kept;
-        TAILQ_REMOVE(&request->parts, part, link);
-        part->request = NULL;
-        part->kept = NULL;
-        note_failure(request, &outcome);
-        if (kept != NULL) {
-            keep_failed(request, kept);
-        }
+        if (part->kept == NULL || !sw_backend_cancel(part->backend, part->batch, err)) {
+            give_up(part, err);
+        } // else it was settled from inside
     }
     request->handing = false;
     finish(request);
@@ -710,54 +746,85 @@ static void add_homeless(struct router *router, struct sw_batch *batch)
     batch->next = NULL;
     *router->homeless_end = batch;
     router->homeless_end = &batch->next;
+    router->homeless_count++;
 }
 
-// @return false: what is left of it is homeless still
-static bool house(struct router *router, struct sw_batch *batch)
+static struct sw_batch *take_homeless(struct router *router)
+{
+    struct sw_batch *batch = router->homeless;
+    if (batch != NULL) {
+        router->homeless = batch->next;
+        batch->next = NULL;
+        router->homeless_count--;
+    }
+    if (router->homeless == NULL) {
+        router->homeless_end = &router->homeless;
+    }
+    return batch;
+}
+
+// Each gets a try.
+static void try_homeless(struct router *router)
+{
+    router->homeless_left = router->homeless_count;
+    if (router->homeless_count > 0) {
+        sw_core_task(router->push.core, &router->homeless_task);
+    }
+}
+
+// What goes on waiting has bytes of its own.
+static void keep_homeless(struct router *router, struct part *part)
+{
+    struct sw_batch *own = sw_batch_detach(part->batch, router->balance->account);
+    add_homeless(router, own != NULL ? own : part->batch);
+    if (own != NULL) {
+        sw_batch_free(part->batch);
+    }
+    sw_free(part);
+}
+
+static void house(struct router *router, struct sw_batch *batch)
 {
     struct part_list list = TAILQ_HEAD_INITIALIZER(list);
     struct part *part;
-    bool all = true;
     if (cut(router, NULL, batch, 0, &list) != SW_OK) {
         add_homeless(router, batch);
-        return false;
+        return;
     }
-    sw_batch_free(batch);
     while ((part = TAILQ_FIRST(&list)) != NULL) {
         TAILQ_REMOVE(&list, part, link);
         uint32_t items_count = part->batch->items_count;
+        bool whole = items_count == batch->items_count;
         if (hand_over(part, SW_ADMIT_ANY) == SW_OK) {
             sw_count(router->rerouted, items_count);
-            continue;
-        }
-        struct sw_batch *own = sw_batch_detach(part->batch, router->balance->account);
-        add_homeless(router, own != NULL ? own : part->batch);
-        if (own != NULL) {
+        } else if (whole) {
             sw_batch_free(part->batch);
+            sw_free(part);
+            add_homeless(router, batch); // as it is
+            return;
+        } else {
+            keep_homeless(router, part);
         }
-        sw_free(part);
-        all = false;
     }
-    return all;
+    sw_batch_free(batch);
 }
 
 static bool on_homeless(struct sw_task *task, uint64_t now_ns)
 {
     struct router *router = SW_CONTAINER_OF(task, struct router, homeless_task);
-    struct sw_batch *batch = router->homeless;
-    if (batch == NULL) {
-        return false;
-    }
-    router->homeless = batch->next;
-    if (router->homeless == NULL) {
-        router->homeless_end = &router->homeless;
-    }
-    batch->next = NULL;
-    if (house(router, batch)) {
-        return router->homeless != NULL;
-    }
     struct sw_core *core = router->push.core;
-    if (!router->homeless_timer.armed) {
+    if (router->homeless_left > 0) {
+        struct sw_batch *batch = take_homeless(router);
+        router->homeless_left--;
+        if (batch != NULL) {
+            house(router, batch);
+        }
+    }
+    router->homeless_left = SW_MIN(router->homeless_left, router->homeless_count);
+    if (router->homeless_left > 0) {
+        return true;
+    }
+    if (router->homeless_count > 0 && !router->homeless_timer.armed) {
         sw_timer_set(&core->timers, &router->homeless_timer, core->now_ns + HOMELESS_WAIT_NS);
     }
     return false;
@@ -767,7 +834,7 @@ static void on_homeless_timer(struct sw_timer *timer, uint64_t now_ns)
 {
     struct router *router = SW_CONTAINER_OF(timer, struct router, homeless_timer);
     look_at_backends(router);
-    sw_core_task(router->push.core, &router->homeless_task);
+    try_homeless(router);
 }
 
 void sw_router_take_back(struct router *router, struct sw_batch *batch)
@@ -777,7 +844,7 @@ void sw_router_take_back(struct router *router, struct sw_batch *batch)
         return;
     }
     add_homeless(router, batch);
-    sw_core_task(router->push.core, &router->homeless_task);
+    try_homeless(router);
 }
 
 /* ---- the topology ---- */
@@ -796,9 +863,22 @@ find_backend(struct backend *const *backends, unsigned count, const struct endpo
 static void look_soon(struct router *router)
 {
     struct sw_core *core = router->push.core;
-    bool anybody = router->balance->failover || router->any_ending || !LIST_EMPTY(&router->leaving);
-    if (anybody && !router->look.armed) {
-        sw_timer_set(&core->timers, &router->look, core->now_ns + LOOK_WAIT_NS);
+    bool soon = router->balance->failover || router->any_ending || !LIST_EMPTY(&router->leaving);
+    if ((soon || router->balance->discovery != NULL) && !router->look.armed) {
+        uint64_t wait_ns = soon ? LOOK_WAIT_NS : NAMES_WAIT_NS;
+        sw_timer_set(&core->timers, &router->look, core->now_ns + wait_ns);
+    }
+}
+
+// Calls are repeated for minutes before they fail: a connection that fails tells sooner.
+static void look_at_connections(struct router *router)
+{
+    for (unsigned i = 0; router->balance->discovery != NULL && i < router->backends_count; i++) {
+        const struct backend *backend = router->backends[i];
+        if (backend->channel != NULL && sw_backend_refuses(backend)) {
+            sw_router_look_again(router);
+            return;
+        }
     }
 }
 
@@ -827,6 +907,7 @@ static void on_look(struct sw_timer *timer, uint64_t now_ns)
     bounce_backends(router);
     look_at_ends(router);
     forget_ends(router, now_ns);
+    look_at_connections(router);
     look_soon(router);
 }
 
@@ -933,16 +1014,17 @@ static void tell_ring(struct router *router)
     (void)sw_event_put(core->events, &event);
 }
 
-void sw_router_apply(void *owner, struct topology *topology)
+int sw_router_apply(void *owner, struct topology *topology)
 {
     struct router *router = owner;
     struct team team = {.count = 0};
     struct backend **old = router->backends;
     unsigned old_count = router->backends_count;
-    if (router->closed || make_team(router, topology, &team) != SW_OK) {
+    int err = router->closed ? SW_OK : make_team(router, topology, &team);
+    if (router->closed || err != SW_OK) {
         drop_team(router, &team);
-        sw_topology_unref(topology); // without memory the old one stays in force
-        return;
+        sw_topology_unref(topology);
+        return err;
     }
     sw_topology_unref(router->topology);
     sw_free(router->backend_of);
@@ -963,10 +1045,9 @@ void sw_router_apply(void *owner, struct topology *topology)
         TAILQ_INSERT_TAIL(&router->under_way, request, link);
         begin(request);
     }
-    if (router->homeless != NULL) {
-        sw_core_task(router->push.core, &router->homeless_task);
-    }
+    try_homeless(router);
     look_soon(router);
+    return SW_OK;
 }
 
 /* ---- the push ---- */
@@ -976,8 +1057,7 @@ static int router_open(struct sw_push *push)
     struct router *router = (struct router *)push;
     struct topology *first = router->topology;
     router->topology = NULL;
-    sw_router_apply(router, first);
-    return router->topology != NULL ? SW_OK : SW_E_NOMEM;
+    return sw_router_apply(router, first);
 }
 
 // Without queues the backends' repetitions are those of our requests.
@@ -1008,12 +1088,9 @@ static void end_requests(struct router *router, int err)
 static void lose_homeless(struct router *router)
 {
     struct sw_batch *batch;
-    while ((batch = router->homeless) != NULL) {
-        router->homeless = batch->next;
-        batch->next = NULL;
+    while ((batch = take_homeless(router)) != NULL) {
         count_lost(router, batch, SW_E_SHUTDOWN);
     }
-    router->homeless_end = &router->homeless;
 }
 
 int sw_router_drain(struct router *router, uint64_t deadline_ns)
@@ -1037,7 +1114,9 @@ int sw_router_drain(struct router *router, uint64_t deadline_ns)
             waits = waits || !backend->drained;
         }
     }
-    for (unsigned i = 0; !waits && i < router->backends_count; i++) {
+    // All at once: one that is slow does not take the others' time.
+    bool begun = !waits;
+    for (unsigned i = 0; begun && i < router->backends_count; i++) {
         struct sw_stage *stage = router->backends[i]->stage;
         if (stage != NULL && stage->ops->drain(stage, deadline_ns) != SW_OK) {
             waits = true;
@@ -1110,6 +1189,7 @@ int sw_router_new(struct balance *balance, struct sw_core *core, struct router *
     router->topology = sw_topology_ref(balance->topology);
     TAILQ_INIT(&router->under_way);
     TAILQ_INIT(&router->parked);
+    TAILQ_INIT(&router->given_up);
     LIST_INIT(&router->leaving);
     router->homeless_end = &router->homeless;
     router->homeless_task.run = on_homeless;

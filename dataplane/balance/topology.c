@@ -286,7 +286,7 @@ static void deliver(struct sw_message *message, void *receiver)
     struct link *link = (struct link *)message;
     struct topology *topology = link->topology;
     link->topology = NULL;
-    link->balance->apply(link->owner, topology);
+    link->failed = link->balance->apply(link->owner, topology) != SW_OK;
     sw_mailbox_return(core->mailbox, message);
 }
 
@@ -311,6 +311,17 @@ static void returned(struct sw_message *message, void *sender)
     }
 }
 
+// Cores that had no memory for it.
+static void send_again(struct balance *balance)
+{
+    for (unsigned i = 0; balance->discovery != NULL && i < balance->cores_count; i++) {
+        struct link *link = &balance->links[i];
+        if (!link->out && link->failed) {
+            send_topology(link);
+        }
+    }
+}
+
 static bool is_same(const struct topology *topology, const char *const *texts, unsigned count)
 {
     if (!topology->known || topology->count != count) {
@@ -329,6 +340,7 @@ int sw_topology_change(struct balance *balance, const char **texts, unsigned cou
     struct topology *topology = NULL;
     sw_ring_sort(texts, count);
     if (balance->topology != NULL && is_same(balance->topology, texts, count)) {
+        send_again(balance);
         return SW_OK;
     }
     int err = topology_new(balance, texts, count, &topology);

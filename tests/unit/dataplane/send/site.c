@@ -25,9 +25,15 @@ bool site_turn(struct site *site)
             core->now_ns += 2000;
             core->wall_ns += 2000;
         }
+        if (i == 0 && site->around != NULL) {
+            site->around(site, true);
+        }
         work += sw_timers_run(&core->timers, core->now_ns, 1000);
         work += sw_core_run_tasks(core);
         work += sw_net_poll(core->net, 0);
+        if (i == 0 && site->around != NULL) {
+            site->around(site, false);
+        }
     }
     return work > 0;
 }
@@ -266,6 +272,9 @@ static void accepted(void *context, int handle, const struct sw_addr *peer)
     struct server *server = &site->servers[site->servers_count++];
     *server = (struct server){.site = site, .listener = place->index};
     adopt(server, handle, peer);
+    if (site->deaf[place->index]) {
+        server_close(server);
+    }
 }
 
 unsigned site_listen(struct site *site, unsigned n)
@@ -401,6 +410,15 @@ void site_drop_connections(struct site *site)
 {
     for (unsigned i = 0; i < site->servers_count; i++) {
         server_close(&site->servers[i]);
+    }
+}
+
+void site_drop_listener(struct site *site, unsigned listener)
+{
+    for (unsigned i = 0; i < site->servers_count; i++) {
+        if (site->servers[i].listener == listener) {
+            server_close(&site->servers[i]);
+        }
     }
 }
 

@@ -57,6 +57,7 @@ struct site {
     uint16_t port;
     int listen_fd;
     unsigned listeners_count;
+    bool deaf[SITE_CONNECTIONS_MAX]; /**< by listener: what connects is turned away at once */
     struct server servers[SITE_CONNECTIONS_MAX];
     unsigned servers_count; /**< accepted since the beginning */
     struct request requests[SITE_REQUESTS_MAX];
@@ -64,6 +65,8 @@ struct site {
     struct sw_h2_options options;
     bool http1;
     void (*on_request)(struct request *request); /**< HTTP/2: the request is whole */
+    void (*around
+    )(struct site *site, bool begins); /**< each turn of the exporter's core, or NULL */
     /** HTTP/1: likewise; answers with site_write. */
     void (*on_post)(struct server *server, const char *head, const char *body, size_t size);
 };
@@ -108,6 +111,8 @@ void site_answer_status(
 void site_hang(struct request *request);
 /** Connections of now are closed. */
 void site_drop_connections(struct site *site);
+/** Those of one listener. */
+void site_drop_listener(struct site *site, unsigned listener);
 /** Sends what the sessions have queued. */
 void site_flush(struct site *site);
 unsigned site_open_count(const struct site *site);
