@@ -43,8 +43,8 @@ struct sw_trace {
     uint64_t end_max_ns;
     uint32_t matched; /**< bits of policies that have seen what they look for */
     uint8_t state;    /**< enum sw_trace_state */
-    uint8_t unused;
-    uint16_t policy; /**< who gets the credit, index + 1; 0: nobody */
+    uint8_t told;     /**< while undecided: what another gateway decided; UNDECIDED: nothing */
+    uint16_t policy;  /**< who gets the credit, index + 1; 0: nobody */
 };
 _Static_assert(sizeof(struct sw_trace) == 64, "one cache line");
 

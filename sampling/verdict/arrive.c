@@ -37,6 +37,7 @@ void sw_sampler_too_large(struct sampler *sampler, struct sw_trace *trace)
     trace->state = SW_TRACE_NOT_SAMPLED;
     trace->decided_ns = 0;
     sw_count(sampler->cells.too_large, 1);
+    sw_tell(sampler, trace, false);
     sw_decided(sampler, trace, &sampler->not_sampled);
 }
 

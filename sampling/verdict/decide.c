@@ -73,11 +73,16 @@ static void decide(struct sampler *sampler, struct sw_trace *trace)
         trace->decided_ns = sampler->stage.core->now_ns;
         return;
     }
-    uint16_t credit = ballot(sampler, trace);
-    sw_count(sampler->cells.traces[credit != 0], 1);
+    bool told = trace->told != SW_TRACE_UNDECIDED;
+    uint16_t credit = told ? 0 : ballot(sampler, trace);
+    bool sampled = told ? trace->told == SW_TRACE_SAMPLED : credit != 0;
+    sw_count(sampler->cells.traces[sampled], 1);
     trace->decided_ns = sampler->stage.core->now_ns;
     trace->policy = credit;
-    if (credit == 0) {
+    if (!told) {
+        sw_tell(sampler, trace, sampled);
+    }
+    if (!sampled) {
         not_sampled(sampler, trace);
         sw_decided(sampler, trace, &sampler->not_sampled);
         return;

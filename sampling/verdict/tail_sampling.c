@@ -189,6 +189,9 @@ static int tail_drain(struct sw_stage *stage, uint64_t deadline_ns)
     struct sampler *sampler = (struct sampler *)stage;
     if (!sampler->draining) {
         sampler->draining = true;
+        if (sampler->decisions != NULL) {
+            atomic_store_explicit(&sampler->decisions->leaving, true, memory_order_relaxed);
+        }
         sw_trace_table_all_due(sampler->table);
     }
     if (stage->core->now_ns >= deadline_ns) {
@@ -219,6 +222,7 @@ static void tail_free(struct sw_stage *stage)
         sw_release_fini(sampler);
     }
     sw_handoff_free(sampler->handoff);
+    sw_told_fini(sampler);
     sw_policy_ballot_free(sampler->ballot);
     sw_trace_table_free(sampler->table);
     sw_decision_cache_fini(&sampler->sampled);
@@ -315,6 +319,7 @@ static int tail_create(
     sampler->memory.run = on_memory;
     sw_timer_init(&sampler->tick, on_tick);
     sw_timer_init(&sampler->parts_retry, on_parts_retry);
+    sw_told_init(sampler, env->decisions);
     if (env->balance != NULL) {
         sampler->ledger = sw_balance_ledger(env->balance, core->index);
     }

@@ -5,10 +5,13 @@
 #include "dataplane/base/event.h"
 #include "dataplane/pipeline/balance.h"
 #include "dataplane/pipeline/cells.h"
+#include "dataplane/pipeline/decisions.h"
 #include "dataplane/route/handoff.h"
 #include "sampling/policy/policy.h"
 #include "sampling/verdict/cache.h"
 #include "sampling/verdict/tail_sampling.h"
+
+#include <sys/queue.h>
 
 /* What the instances on all cores share. */
 struct tail_shared {
@@ -124,6 +127,9 @@ struct sampler {
     struct sw_decision_cache sampled;
     struct sw_decision_cache not_sampled;
     uint32_t admitted_count; // not handed over yet; above 1 where connectors join ways of one batch
+    struct sw_decisions *decisions; // NULL: no other gateway wants to know any
+    LIST_HEAD(, told_mail) mails;   // told.c: on their way to other cores
+    uint32_t mails_count;
     bool caches;
     bool joins; // the next stage batches: payload borders do not matter
     bool draining;
@@ -197,6 +203,14 @@ static inline const struct sw_shard_scope *run_scope(const struct run *run, uint
 
 /* The trace is not sampled and is over before its time: it is too large. */
 void sw_sampler_too_large(struct sampler *sampler, struct sw_trace *trace);
+
+/* ---- told.c: what other gateways decide ---- */
+
+void sw_told_init(struct sampler *sampler, struct sw_decisions *decisions);
+/* Drops what is under way; the cores have stopped. */
+void sw_told_fini(struct sampler *sampler);
+/* A decision was made here: the gateway that owns the trace now, if it is another one, hears of it. */
+void sw_tell(struct sampler *sampler, const struct sw_trace *trace, bool sampled);
 
 /* ---- late.c ---- */
 

@@ -4,6 +4,7 @@
 #define SW_TESTS_VERDICT_RIG_H
 
 #include "dataplane/base/mailbox.h"
+#include "dataplane/pipeline/decisions.h"
 #include "sampling/verdict/tail_sampling.h"
 #include "tests/lib/bench.h"
 #include "tests/lib/traces.h"
@@ -12,6 +13,9 @@
 #define RIG_TRACES_MAX 65536
 
 struct rig_end;
+
+/** What the stages are given; NULL: nothing. */
+__attribute__((unused)) static struct sw_decisions *rig_decisions;
 
 struct rig {
     struct sw_account account;
@@ -146,6 +150,7 @@ rig_try_open(struct rig *rig, unsigned cores_count, struct sw_tail_sampling_conf
         .balance = rig->balance,
         .account = &rig->account,
         .cores_count = cores_count,
+        .decisions = rig_decisions,
         .error = error,
         .error_size = sizeof(error),
     };
