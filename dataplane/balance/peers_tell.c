@@ -239,6 +239,18 @@ static bool read_decision(struct sw_bytes message, struct sw_decision *ret_decis
            && (verdict == VERDICT_SAMPLED || verdict == VERDICT_NOT_SAMPLED);
 }
 
+static void hand_over(
+    struct sw_decisions *decisions,
+    struct sw_core *core,
+    const struct sw_decision *list,
+    unsigned count
+)
+{
+    if (decisions->take != NULL && count > 0) {
+        decisions->take(decisions, core, list, count);
+    }
+}
+
 static int take(struct sw_peer_door *door, struct sw_core *core, struct sw_bytes message)
 {
     struct sw_peers *peers = SW_CONTAINER_OF(door, struct sw_peers, door);
@@ -248,16 +260,14 @@ static int take(struct sw_peer_door *door, struct sw_core *core, struct sw_bytes
     struct sw_pb_reader reader;
     struct sw_pb_field field;
     sw_pb_reader_init(&reader, message);
-    while (decisions->take != NULL && sw_pb_next(&reader, &field)) {
+    while (sw_pb_next(&reader, &field)) {
         count += field.tag == TAG_DECISION && read_decision(field.bytes, &list[count]);
         if (count == TAKEN_AT_ONCE) {
-            decisions->take(decisions, core, list, count);
+            hand_over(decisions, core, list, count);
             count = 0;
         }
     }
-    if (count > 0) {
-        decisions->take(decisions, core, list, count);
-    }
+    hand_over(decisions, core, list, count);
     return sw_pb_status(&reader);
 }
 
