@@ -50,7 +50,8 @@ static void on_request(struct request *request)
     }
 }
 
-static void begin(bool dns)
+// Gateways that listen are the first two and 10.0.0.3; the list names the third.
+static void begin_with(bool dns, const char *third)
 {
     site_init(&site, SITE_MEMORY);
     site.on_request = on_request;
@@ -67,7 +68,7 @@ static void begin(bool dns)
     sw_mailbox_bind(discovery.mailbox, NULL);
     hostnames[0] = "10.0.0.1:4317";
     hostnames[1] = "10.0.0.2:4317";
-    hostnames[2] = "10.0.0.3:4317";
+    hostnames[2] = third;
     conf = (struct sw_peers_conf){
         .hostnames = {hostnames, 3},
         .dns_hostname = dns ? "gateways" : NULL,
@@ -95,6 +96,11 @@ static void begin(bool dns)
     assert_int_equal(sw_peers_stage_new(peers, &site.cores[0], &keeper.stage, &stage), 0);
     assert_int_equal(stage->ops->start(stage), 0);
     site_rest(&site);
+}
+
+static void begin(bool dns)
+{
+    begin_with(dns, "10.0.0.3:4317");
 }
 
 static void end(void)
@@ -245,21 +251,7 @@ static void test_stranger_is_asked_once_a_minute(void **state)
 static void test_dead_gateway_costs_no_waiting(void **state)
 {
     struct bench_ticket ticket;
-    begin(false);
-    hostnames[2] = "10.0.0.9:4317"; // nobody listens there
-    end();
-    site_init(&site, SITE_MEMORY);
-    site.on_request = on_request;
-    site_listen(&site, 2);
-    assert_int_equal(sw_metrics_new(1, &metrics), 0);
-    assert_int_equal(sw_post_new(2, 16, &post), 0);
-    site.cores[0].mailbox = sw_post_mailbox(post, 0);
-    sw_mailbox_bind(site.cores[0].mailbox, &site.cores[0]);
-    env.metrics = metrics;
-    bench_keeper_init(&keeper, &site.cores[0]);
-    assert_int_equal(sw_peers_new(&env, &conf, &peers), 0);
-    assert_int_equal(sw_peers_stage_new(peers, &site.cores[0], &keeper.stage, &stage), 0);
-    assert_int_equal(stage->ops->start(stage), 0);
+    begin_with(false, "10.0.0.9:4317"); // nobody listens there
     rest();
     uint64_t now_ns = site.cores[0].now_ns;
     give(&ticket);
