@@ -53,14 +53,18 @@ struct topology {
     _Atomic uint32_t refs_count;
     bool known; /**< false: no answer yet, requests wait */
     unsigned count;
-    const char **texts;          /**< as the resolver gave them, sorted: what the ring is made of */
-    struct endpoint **endpoints; /**< of each text; of equal ones the same */
+    const char **texts;  /**< as the resolver gave them, sorted: what the ring is made of */
+    uint32_t *member_of; /**< of each text; several can mean the same address */
+    unsigned members_count;
+    struct endpoint **members; /**< by dial */
     struct sw_ring *ring;
     char digest[SW_RING_DIGEST_TEXT];
 };
 
 struct topology *sw_topology_ref(struct topology *topology);
 void sw_topology_unref(struct topology *topology);
+/** Its place among members, UINT32_MAX: it is not among them. */
+uint32_t sw_topology_find(const struct topology *topology, const struct endpoint *endpoint);
 struct endpoint *sw_endpoint_ref(struct endpoint *endpoint);
 void sw_endpoint_unref(struct endpoint *endpoint);
 

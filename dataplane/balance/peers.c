@@ -97,14 +97,15 @@ static int check_endpoints(const struct sw_peers *peers, const struct sw_stage_e
 {
     const struct topology *topology = peers->balance.topology;
     for (unsigned i = 0; i < topology->count; i++) {
-        if (topology->endpoints[i]->calls == NULL) {
+        const struct endpoint *endpoint = topology->members[topology->member_of[i]];
+        if (endpoint->calls == NULL) {
             if (env->error != NULL) {
                 snprintf(
                     env->error,
                     env->error_size,
                     "peers: \"%s\": %.200s",
                     topology->texts[i],
-                    topology->endpoints[i]->why
+                    endpoint->why
                 );
             }
             return SW_E_INVALID;

@@ -69,7 +69,7 @@ struct gateway {
     struct topology *topology;
     struct peer_link **links; /**< as the topology has them, each once; without this process */
     unsigned links_count;
-    uint32_t *link_of; /**< by index in the topology; links_count: this process */
+    uint32_t *link_of; /**< of each member of the topology; links_count: this process */
     LIST_HEAD(, peer_link) leaving;
     struct split *split;
     TAILQ_HEAD(, sorted) admitted;    /**< in order */

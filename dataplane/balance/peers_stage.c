@@ -126,10 +126,16 @@ static bool alone(const struct gateway *gateway)
     return gateway->links_count == 0 && gateway->topology->count > 0;
 }
 
-static bool is_other(void *context, unsigned endpoint)
+// The index of the link of what the ring names; links_count: this process.
+static uint32_t slot_of(const struct gateway *gateway, unsigned owner)
+{
+    return gateway->link_of[gateway->topology->member_of[owner]];
+}
+
+static bool is_other(void *context, unsigned owner)
 {
     const struct gateway *gateway = context;
-    return gateway->link_of[endpoint] < gateway->links_count;
+    return slot_of(gateway, owner) < gateway->links_count;
 }
 
 struct peer_link *sw_gateway_owner(struct gateway *gateway, const uint8_t trace_id[16])
@@ -144,14 +150,14 @@ struct peer_link *sw_gateway_owner(struct gateway *gateway, const uint8_t trace_
     if (leaving && !is_other(gateway, owner)) {
         owner = sw_ring_owner_among(ring, position, is_other, gateway);
     }
-    return is_other(gateway, owner) ? gateway->links[gateway->link_of[owner]] : NULL;
+    return is_other(gateway, owner) ? gateway->links[slot_of(gateway, owner)] : NULL;
 }
 
 static uint32_t route(void *context, const void *key, size_t size)
 {
     const struct gateway *gateway = context;
     const struct sw_ring *ring = gateway->topology->ring;
-    return gateway->link_of[sw_ring_owner(ring, sw_ring_position(ring, key, size))];
+    return slot_of(gateway, sw_ring_owner(ring, sw_ring_position(ring, key, size)));
 }
 
 /* ---- sorting ---- */
@@ -494,15 +500,13 @@ static int link_new(struct gateway *gateway, struct endpoint *endpoint, struct p
     return SW_OK;
 }
 
-static struct peer_link *
-find_link(struct peer_link *const *links, unsigned count, const struct endpoint *endpoint)
+// Of those that the topology in force has.
+static struct peer_link *find_link(const struct gateway *gateway, const struct endpoint *endpoint)
 {
-    for (unsigned i = 0; i < count; i++) {
-        if (links[i]->endpoint == endpoint) {
-            return links[i];
-        }
-    }
-    return NULL;
+    uint32_t place =
+        gateway->topology != NULL ? sw_topology_find(gateway->topology, endpoint) : UINT32_MAX;
+    uint32_t slot = place != UINT32_MAX ? gateway->link_of[place] : UINT32_MAX;
+    return slot < gateway->links_count ? gateway->links[slot] : NULL;
 }
 
 struct crew {
@@ -512,43 +516,27 @@ struct crew {
     bool self;
 };
 
-static int add_to_crew(
-    struct gateway *gateway,
-    const struct topology *topology,
-    unsigned index,
-    struct crew *crew
-)
-{
-    struct endpoint *endpoint = topology->endpoints[index];
-    crew->link_of[index] = UINT32_MAX;
-    if (sw_peers_is_self(gateway->peers, endpoint->dial)) {
-        crew->self = true;
-        return SW_OK;
-    }
-    for (unsigned i = 0; i < crew->count; i++) {
-        if (crew->links[i]->endpoint == endpoint) {
-            crew->link_of[index] = i;
-            return SW_OK;
-        }
-    }
-    struct peer_link *link = find_link(gateway->links, gateway->links_count, endpoint);
-    int err = link == NULL ? link_new(gateway, endpoint, &link) : SW_OK;
-    if (err == SW_OK) {
-        crew->link_of[index] = crew->count;
-        crew->links[crew->count++] = link;
-    }
-    return err;
-}
-
 static int make_crew(struct gateway *gateway, const struct topology *topology, struct crew *crew)
 {
-    crew->links = sw_zalloc(topology->count * sizeof(crew->links[0]));
-    crew->link_of = sw_zalloc(topology->count * sizeof(crew->link_of[0]));
+    unsigned members_count = topology->members_count;
+    crew->links = sw_zalloc(members_count * sizeof(crew->links[0]));
+    crew->link_of = sw_zalloc(members_count * sizeof(crew->link_of[0]));
     int err = crew->links != NULL && crew->link_of != NULL ? SW_OK : SW_E_NOMEM;
-    for (unsigned i = 0; err == SW_OK && i < topology->count; i++) {
-        err = add_to_crew(gateway, topology, i, crew);
+    for (unsigned i = 0; err == SW_OK && i < members_count; i++) {
+        struct endpoint *endpoint = topology->members[i];
+        if (sw_peers_is_self(gateway->peers, endpoint->dial)) {
+            crew->link_of[i] = UINT32_MAX;
+            crew->self = true;
+            continue;
+        }
+        struct peer_link *link = find_link(gateway, endpoint);
+        err = link == NULL ? link_new(gateway, endpoint, &link) : SW_OK;
+        if (err == SW_OK) {
+            crew->link_of[i] = crew->count;
+            crew->links[crew->count++] = link;
+        }
     }
-    for (unsigned i = 0; err == SW_OK && i < topology->count; i++) {
+    for (unsigned i = 0; err == SW_OK && i < members_count; i++) {
         crew->link_of[i] = SW_MIN(crew->link_of[i], crew->count);
     }
     return err;
@@ -557,7 +545,7 @@ static int make_crew(struct gateway *gateway, const struct topology *topology, s
 static void drop_crew(struct gateway *gateway, struct crew *crew)
 {
     for (unsigned i = 0; i < crew->count; i++) {
-        if (find_link(gateway->links, gateway->links_count, crew->links[i]->endpoint) == NULL) {
+        if (find_link(gateway, crew->links[i]->endpoint) == NULL) {
             link_free(crew->links[i]);
         }
     }
@@ -612,7 +600,7 @@ int sw_gateway_apply(void *owner, struct topology *topology)
     gateway->links_count = crew.count;
     tell_ring(gateway, &crew);
     for (unsigned i = 0; i < old_count; i++) {
-        if (find_link(gateway->links, gateway->links_count, old[i]->endpoint) == NULL) {
+        if (find_link(gateway, old[i]->endpoint) == NULL) {
             LIST_INSERT_HEAD(&gateway->leaving, old[i], link);
         }
     }

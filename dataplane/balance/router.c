@@ -139,7 +139,6 @@ struct router {
     struct topology *topology;
     struct backend **backends; // as the topology has them, each once
     unsigned backends_count;
-    uint32_t *backend_of; // by index in the topology
     LIST_HEAD(, backend) leaving;
     struct split *split;
     struct request_list under_way;
@@ -210,7 +209,7 @@ static bool is_usable(void *context, unsigned endpoint)
 {
     const struct seeker *seeker = context;
     const struct router *router = seeker->router;
-    const struct backend *backend = router->backends[router->backend_of[endpoint]];
+    const struct backend *backend = router->backends[router->topology->member_of[endpoint]];
     if (backend->down && router->any_down) {
         return false;
     }
@@ -247,7 +246,7 @@ static uint32_t route(void *context, const void *key, size_t size)
     uint64_t hash = recent != NULL ? sw_recent_hash(recent, key, size) : 0;
     unsigned owner = router->any_down || router->any_ending ? choose(router, position, hash)
                                                             : sw_ring_owner(ring, position);
-    uint32_t slot = router->backend_of[owner];
+    uint32_t slot = router->topology->member_of[owner];
     if (recent != NULL) {
         sw_recent_add(
             recent, router->push.core->index, hash, router->backends[slot]->endpoint->number
@@ -849,15 +848,12 @@ void sw_router_take_back(struct router *router, struct sw_batch *batch)
 
 /* ---- the topology ---- */
 
-static struct backend *
-find_backend(struct backend *const *backends, unsigned count, const struct endpoint *endpoint)
+// Of those that the topology in force has.
+static struct backend *find_backend(const struct router *router, const struct endpoint *endpoint)
 {
-    for (unsigned i = 0; i < count; i++) {
-        if (backends[i]->endpoint == endpoint) {
-            return backends[i];
-        }
-    }
-    return NULL;
+    uint32_t place =
+        router->topology != NULL ? sw_topology_find(router->topology, endpoint) : UINT32_MAX;
+    return place < router->backends_count ? router->backends[place] : NULL;
 }
 
 static void look_soon(struct router *router)
@@ -930,60 +926,45 @@ open_backend(struct router *router, struct endpoint *endpoint, struct backend **
     return err;
 }
 
-struct team {
-    struct backend **backends;
-    uint32_t *backend_of;
-    unsigned count;
-};
-
-// Those that stay keep their queues and connections.
-static int make_team(struct router *router, const struct topology *topology, struct team *team)
+static void drop_team(struct router *router, struct backend **team, unsigned count)
 {
-    team->backends = sw_zalloc(topology->count * sizeof(team->backends[0]));
-    team->backend_of = sw_zalloc(topology->count * sizeof(team->backend_of[0]));
-    int err = team->backends != NULL && team->backend_of != NULL ? SW_OK : SW_E_NOMEM;
-    for (unsigned i = 0; err == SW_OK && i < topology->count; i++) {
-        struct endpoint *endpoint = topology->endpoints[i];
-        struct backend *backend = NULL;
-        if (i > 0 && topology->endpoints[i - 1] == endpoint) {
-            team->backend_of[i] = team->count - 1;
-            continue;
-        }
-        backend = find_backend(team->backends, team->count, endpoint);
-        if (backend == NULL) {
-            backend = find_backend(router->backends, router->backends_count, endpoint);
-            if (backend == NULL) {
-                err = open_backend(router, endpoint, &backend);
-            }
-            if (err == SW_OK) {
-                team->backends[team->count++] = backend;
-            }
-        }
-        for (unsigned k = 0; err == SW_OK && k < team->count; k++) {
-            if (team->backends[k] == backend) {
-                team->backend_of[i] = k;
-            }
+    for (unsigned i = 0; i < count; i++) {
+        if (find_backend(router, team[i]->endpoint) == NULL) {
+            sw_backend_free(team[i]);
         }
     }
-    return err;
+    sw_free(team);
 }
 
-static void drop_team(struct router *router, struct team *team)
+// A backend for each member. Those that stay keep their queues and connections.
+static int
+make_team(struct router *router, const struct topology *topology, struct backend ***ret_team)
 {
-    for (unsigned i = 0; i < team->count; i++) {
-        struct endpoint *endpoint = team->backends[i]->endpoint;
-        if (find_backend(router->backends, router->backends_count, endpoint) == NULL) {
-            sw_backend_free(team->backends[i]);
+    struct backend **team = sw_zalloc(topology->members_count * sizeof(struct backend *));
+    int err = team != NULL ? SW_OK : SW_E_NOMEM;
+    unsigned count = 0;
+    while (err == SW_OK && count < topology->members_count) {
+        struct endpoint *endpoint = topology->members[count];
+        struct backend *backend = find_backend(router, endpoint);
+        if (backend == NULL) {
+            err = open_backend(router, endpoint, &backend);
+        }
+        if (err == SW_OK) {
+            team[count++] = backend;
         }
     }
-    sw_free(team->backends);
-    sw_free(team->backend_of);
+    if (err != SW_OK) {
+        drop_team(router, team, count);
+        return err;
+    }
+    *ret_team = team;
+    return SW_OK;
 }
 
 static void let_go(struct router *router, struct backend **old, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        if (find_backend(router->backends, router->backends_count, old[i]->endpoint) == NULL) {
+        if (find_backend(router, old[i]->endpoint) == NULL) {
             LIST_INSERT_HEAD(&router->leaving, old[i], link);
             tell(router, &gone, old[i]->endpoint->dial);
             sw_backend_leave(old[i]);
@@ -1017,21 +998,18 @@ static void tell_ring(struct router *router)
 int sw_router_apply(void *owner, struct topology *topology)
 {
     struct router *router = owner;
-    struct team team = {.count = 0};
+    struct backend **team = NULL;
     struct backend **old = router->backends;
     unsigned old_count = router->backends_count;
     int err = router->closed ? SW_OK : make_team(router, topology, &team);
     if (router->closed || err != SW_OK) {
-        drop_team(router, &team);
         sw_topology_unref(topology);
         return err;
     }
     sw_topology_unref(router->topology);
-    sw_free(router->backend_of);
     router->topology = topology;
-    router->backends = team.backends;
-    router->backend_of = team.backend_of;
-    router->backends_count = team.count;
+    router->backends = team;
+    router->backends_count = topology->members_count;
     tell_ring(router);
     let_go(router, old, old_count);
     sw_free(old);
@@ -1146,7 +1124,6 @@ static void router_free(struct sw_push *push)
     sw_split_free(router->split);
     sw_topology_unref(router->topology);
     sw_free(router->backends);
-    sw_free(router->backend_of);
     sw_free(router);
 }
 

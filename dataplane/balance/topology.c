@@ -3,6 +3,7 @@
 #include "dataplane/base/mem.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_PORT ":4317"
@@ -176,53 +177,128 @@ void sw_topology_unref(struct topology *topology)
         || atomic_fetch_sub_explicit(&topology->refs_count, 1, memory_order_acq_rel) > 1) {
         return;
     }
-    for (unsigned i = 0; i < topology->count; i++) {
-        sw_endpoint_unref(topology->endpoints[i]);
+    for (unsigned i = 0; i < topology->members_count; i++) {
+        sw_endpoint_unref(topology->members[i]);
+    }
+    for (unsigned i = 0; topology->texts != NULL && i < topology->count; i++) {
         sw_free((char *)topology->texts[i]);
     }
-    sw_free(topology->endpoints);
+    sw_free(topology->members);
+    sw_free(topology->member_of);
     sw_free(topology->texts);
     sw_ring_free(topology->ring);
     sw_free(topology);
 }
 
-static struct endpoint *known_endpoint(const struct topology *topology, const char *dial)
+static int by_dial(const void *key, const void *member)
 {
-    for (unsigned i = 0; topology != NULL && i < topology->count; i++) {
-        if (strcmp(topology->endpoints[i]->dial, dial) == 0) {
-            return topology->endpoints[i];
-        }
-    }
-    return NULL;
+    return strcmp(key, (*(struct endpoint *const *)member)->dial);
 }
 
-// Backends that were there before stay the same, with their queues and connections.
-static int add_endpoint(struct balance *balance, struct topology *topology, const char *text)
+static struct endpoint **find_dial(const struct topology *topology, const char *dial)
 {
-    char *dial = dial_of(text);
-    char *copy = sw_strdup(text);
+    if (topology == NULL || topology->members_count == 0) {
+        return NULL;
+    }
+    return bsearch(
+        dial, topology->members, topology->members_count, sizeof(topology->members[0]), by_dial
+    );
+}
+
+uint32_t sw_topology_find(const struct topology *topology, const struct endpoint *endpoint)
+{
+    struct endpoint **place = find_dial(topology, endpoint->dial);
+    return place != NULL && *place == endpoint ? (uint32_t)(place - topology->members) : UINT32_MAX;
+}
+
+/* An address that was named, and where. */
+struct named {
+    char *dial;
+    uint32_t text;
+};
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct named *)a)->dial, ((const struct named *)b)->dial);
+}
+
+// Backends that were there before stay the same, with their queues and connections. Takes dial.
+static int add_member(struct balance *balance, struct topology *topology, char *dial)
+{
+    struct endpoint **known = find_dial(balance->topology, dial);
     struct endpoint *endpoint = NULL;
-    int err = SW_E_NOMEM;
-    if (dial != NULL && copy != NULL) {
-        endpoint = known_endpoint(topology, dial);
-        endpoint = endpoint != NULL ? endpoint : known_endpoint(balance->topology, dial);
-        err = SW_OK;
-    }
-    if (endpoint != NULL) {
-        sw_endpoint_ref(endpoint);
+    int err = SW_OK;
+    if (known != NULL) {
+        endpoint = sw_endpoint_ref(*known);
         sw_free(dial);
-    } else if (err == SW_OK) {
-        err = endpoint_new(balance, dial, &endpoint);
     } else {
-        sw_free(dial);
+        err = endpoint_new(balance, dial, &endpoint);
     }
-    if (err != SW_OK) {
-        sw_free(copy);
-        return err;
+    if (err == SW_OK) {
+        topology->members[topology->members_count++] = endpoint;
     }
-    topology->texts[topology->count] = copy;
-    topology->endpoints[topology->count++] = endpoint;
+    return err;
+}
+
+static int add_members(struct balance *balance, struct topology *topology, struct named *list)
+{
+    int err = SW_OK;
+    for (unsigned i = 0; err == SW_OK && i < topology->count; i++) {
+        list[i] = (struct named){dial_of(topology->texts[i]), i};
+        err = list[i].dial != NULL ? SW_OK : SW_E_NOMEM;
+    }
+    if (err == SW_OK && topology->count > 1) {
+        qsort(list, topology->count, sizeof(list[0]), by_name);
+    }
+    for (unsigned i = 0; err == SW_OK && i < topology->count; i++) {
+        unsigned count = topology->members_count;
+        bool again = count > 0 && strcmp(topology->members[count - 1]->dial, list[i].dial) == 0;
+        if (!again) {
+            err = add_member(balance, topology, list[i].dial);
+            list[i].dial = NULL;
+        }
+        topology->member_of[list[i].text] = again ? count - 1 : count;
+    }
+    for (unsigned i = 0; i < topology->count; i++) {
+        sw_free(list[i].dial);
+    }
+    return err;
+}
+
+static int copy_texts(struct topology *topology, const char *const *texts)
+{
+    for (unsigned i = 0; i < topology->count; i++) {
+        topology->texts[i] = sw_strdup(texts[i]);
+        if (topology->texts[i] == NULL) {
+            return SW_E_NOMEM;
+        }
+    }
     return SW_OK;
+}
+
+static int fill(struct balance *balance, struct topology *topology, const char *const *texts)
+{
+    unsigned count = topology->count;
+    topology->texts = sw_zalloc(count * sizeof(topology->texts[0]));
+    topology->member_of = sw_zalloc(count * sizeof(topology->member_of[0]));
+    topology->members = sw_zalloc(count * sizeof(struct endpoint *));
+    struct named *list = sw_zalloc(count * sizeof(*list));
+    int err = SW_E_NOMEM;
+    if (topology->texts != NULL && topology->member_of != NULL && topology->members != NULL
+        && list != NULL) {
+        err = copy_texts(topology, texts);
+    }
+    if (err == SW_OK) {
+        err = add_members(balance, topology, list);
+    }
+    sw_free(list);
+    if (err == SW_OK) {
+        err = sw_ring_new(balance->generation, topology->texts, count, &topology->ring);
+    }
+    if (err == SW_OK) {
+        err = sw_ring_digest(topology->ring, topology->texts, topology->digest);
+    }
+    return err;
 }
 
 static int topology_new(
@@ -238,18 +314,8 @@ static int topology_new(
     }
     atomic_init(&topology->refs_count, 1);
     topology->known = true;
-    topology->texts = sw_zalloc(count * sizeof(topology->texts[0]));
-    topology->endpoints = sw_zalloc(count * sizeof(topology->endpoints[0]));
-    int err = topology->texts != NULL && topology->endpoints != NULL ? SW_OK : SW_E_NOMEM;
-    for (unsigned i = 0; err == SW_OK && i < count; i++) {
-        err = add_endpoint(balance, topology, texts[i]);
-    }
-    if (err == SW_OK) {
-        err = sw_ring_new(balance->generation, topology->texts, count, &topology->ring);
-    }
-    if (err == SW_OK) {
-        err = sw_ring_digest(topology->ring, topology->texts, topology->digest);
-    }
+    topology->count = count;
+    int err = fill(balance, topology, texts);
     if (err != SW_OK) {
         sw_topology_unref(topology);
         return err;
