@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 import support
 from sut import otlp
-from sut.backends import Arrival, Backend
+from sut.backends import Arrival, Backend, HttpBackend
 
 SIGNALS = ("traces", "metrics", "logs")
 RESPONSES = {"traces": trace_service_pb2.ExportTraceServiceResponse,
@@ -119,6 +119,15 @@ class SignalsBackend(Backend):
 
     def close(self, grace=0):
         self._server.stop(grace).wait()
+
+
+class JsonBackend(HttpBackend):
+    """Keeps what it gets as protobuf, so that all backends can be compared."""
+
+    def add(self, arrival):
+        assert dict(arrival.headers)["Content-Type"] == "application/json"
+        arrival.body = parse_json(signal_of(arrival.path), arrival.body).SerializeToString()
+        super().add(arrival)
 
 
 # --- small requests as OTLP/JSON -----------------------------------------------------------------
