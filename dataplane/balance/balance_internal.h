@@ -2,7 +2,7 @@
  *
  *   topology.c  the backends that are known and their ring; control thread makes, cores read
  *   backend.c   one backend on one core
- *   router.c    requests: cut, handed over, failed parts, what a leaving backend gives back
+ *   router*.c   requests: cut, handed over, failed parts, what a leaving backend gives back
  *   split.c     a batch into one for each backend
  *   key.c       routing keys
  *   recent.c    which keys a backend was given lately

@@ -372,6 +372,19 @@ unsigned bed_told(struct bed *bed, const char *message)
     return count;
 }
 
+int64_t bed_told_items(struct bed *bed, const char *message)
+{
+    struct sw_event event;
+    int64_t items = 0;
+    while (sw_events_take(bed->site.cores[0].events, &event)) {
+        if (event.kind->message != NULL && strcmp(event.kind->message, message) == 0) {
+            items += event.items;
+        }
+        sw_event_fini(&event);
+    }
+    return items;
+}
+
 void bed_drop(struct bed *bed, unsigned backend)
 {
     bed->site.deaf[backend] = true;

@@ -89,6 +89,8 @@ int64_t bed_failed(const struct bed *bed);
 double bed_metric(const struct bed *bed, const char *name);
 /** Events with this message, taken off the ring with all others. */
 unsigned bed_told(struct bed *bed, const char *message);
+/** Likewise: the sum of their items. */
+int64_t bed_told_items(struct bed *bed, const char *message);
 void bed_drop(struct bed *bed, unsigned backend);
 
 #endif

@@ -192,6 +192,11 @@ static void test_a_backend_that_leaves_gives_back_parts_of_requests(void **state
     expect_delivered(&ticket);
     bed_expect_home(&bed, 0, WITHOUT_1);
     assert_int_equal((int)bed_metric(&bed, REROUTED), owned_by(ALL, 1, 0));
+    bed_advance(&bed, SW_NS_PER_S);
+    assert_int_equal(
+        bed_told_items(&bed, "Re-routed: backends did not take these, others did"),
+        owned_by(ALL, 1, 0)
+    );
     bed_close(&bed);
 }
 
