@@ -4,6 +4,7 @@ import collections
 import signal
 import socket
 import threading
+import time
 
 import pytest
 from google.protobuf import duration_pb2
@@ -189,6 +190,22 @@ def test_stopped_gateway_that_goes_on(tier, start, tmp_path):
     assert not split_traces(where)
     # What it took in and answered too late may come again, and nothing else.
     assert {name for a in where.values() if len(a) > 1 for name, _ in a} <= {"gw-2"}
+
+
+@pytest.mark.ours
+def test_agent_without_cpu_a_second_at_a_time(tier, start, workers, tmp_path):
+    """As one that a limit of its container throttles."""
+    up(tier, range(1, 4))
+    agent = tier.agent([1, 2, 3], environment=appliance(tmp_path, workers=workers))
+    load = traffic(start, agent)
+    for _ in range(4):
+        load.wait_more(200)
+        agent.program.signal(signal.SIGSTOP)
+        time.sleep(1)
+        agent.program.signal(signal.SIGCONT)
+    load.wait_more(200)
+    assert load.refused == 0
+    assert not split_traces(tier.check(load.stop()))
 
 
 def retry_after(milliseconds):
