@@ -88,7 +88,7 @@ def before(stage, kind, part):
 def path(request, binary):
     """SDK, proxy, agent, proxy, gateway, backends."""
     with support.Stage(binary) as stage:
-        backends = [stage.backend(kind) for kind in (signals.SignalsBackend, HttpBackend, test_signals.JsonBackend)]
+        backends = [stage.backend(kind) for kind in (signals.SignalsBackend, HttpBackend, signals.JsonBackend)]
         gateway = stage.gateway(support.HERE / "configs" / "gateway-signals.yaml", {
             "BACKEND": backends[0].address, "BACKEND_HTTP": backends[1].address, "BACKEND_JSON": backends[2].address})
         agent = stage.agent(before(stage, request.param, gateway), test_signals.VARIABLES,
