@@ -255,7 +255,7 @@ SW_CHECKED int sw_split_batch(
 /** The next part and whose it is; NULL when all were taken. To be called until then, also after a failure. */
 struct sw_batch *sw_split_take(struct split *split, unsigned *ret_slot);
 
-/* ---- router.c ---- */
+/* ---- router*.c ---- */
 
 SW_CHECKED int
 sw_router_new(struct balance *balance, struct sw_core *core, struct router **ret_router);

@@ -1,7 +1,7 @@
 /* The load_balancing exporter (old name loadbalancing; contrib v0.159): what has the same routing
  * key goes to the same backend, which a hash ring chooses (ring.h).
  *
- *   [queue] → export → retry → router (split.c cuts a batch, router.c hands the parts over)
+ *   [queue] → export → retry → router (split.c cuts a batch, router_parts.c hands the parts over)
  *                                ├ backend: [queue] → backend.c → retry → channel
  *                                └ ...
  *

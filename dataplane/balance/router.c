@@ -86,7 +86,6 @@ uint32_t sw_router_route(void *context, const void *key, size_t size)
     return slot;
 }
 
-// With fail-over: who refuses connections now? Those who do give back what they hold.
 void sw_router_look_at_backends(struct router *router)
 {
     unsigned down_count = 0;
@@ -109,7 +108,6 @@ void sw_router_look_at_backends(struct router *router)
     }
 }
 
-// drain_aware: who has said that he will end?
 void sw_router_look_at_ends(struct router *router)
 {
     struct balance *balance = router->balance;
@@ -373,7 +371,11 @@ int sw_router_drain(struct router *router, uint64_t deadline_ns)
             waits = true;
         }
     }
-    return waits && !over ? SW_E_AGAIN : SW_OK;
+    if (waits && !over) {
+        return SW_E_AGAIN;
+    }
+    sw_router_tell_rerouted(router); // nobody reads events when the cores have stopped
+    return SW_OK;
 }
 
 static void router_free(struct sw_push *push)

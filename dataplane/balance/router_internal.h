@@ -76,7 +76,7 @@ struct router {
 
 /* ---- router.c ---- */
 
-/** A split_route_fn: the slot of the owner, or of who stands in for it. */
+/** A split_route_fn: the place of the owner's backend, or of who stands in for it. */
 uint32_t sw_router_route(void *context, const void *key, size_t size);
 /** With fail-over: who refuses connections now? */
 void sw_router_look_at_backends(struct router *router);
@@ -109,7 +109,7 @@ SW_CHECKED int sw_router_hand_over(struct part *part, enum sw_admit mode);
 /* ---- router_homeless.c ---- */
 
 void sw_router_init_homeless(struct router *router);
-/** Each of those that wait gets a try, and with fail-over the backends a look. */
+/** Each of those that wait gets a try. */
 void sw_router_try_homeless(struct router *router);
 /** Ends them, as failures of a shutdown. */
 void sw_router_lose_homeless(struct router *router);
@@ -133,5 +133,7 @@ void sw_router_tell(struct router *router, enum router_notice notice, const char
 void sw_router_tell_ring(struct router *router);
 /** Items that a backend did not take and another one did: counted at once, and told as a number of a second. */
 void sw_router_count_rerouted(struct router *router, uint32_t items_count);
+/** What is not told yet. */
+void sw_router_tell_rerouted(struct router *router);
 
 #endif

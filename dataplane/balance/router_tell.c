@@ -92,28 +92,11 @@ static const struct sw_event_kind ring_in_force = {
     .count_key = "backends",
     .text_key = "digest",
 };
-static const struct sw_event_kind rerouted[SW_SIGNALS_COUNT] = {
-    [SW_TRACES] =
-        {
-            .level = SW_EVENT_WARN,
-            .message = "Re-routed: backends did not take these, others did",
-            .component_kind = "exporter",
-            .items_key = "spans",
-        },
-    [SW_METRICS] =
-        {
-            .level = SW_EVENT_WARN,
-            .message = "Re-routed: backends did not take these, others did",
-            .component_kind = "exporter",
-            .items_key = "metric_points",
-        },
-    [SW_LOGS] =
-        {
-            .level = SW_EVENT_WARN,
-            .message = "Re-routed: backends did not take these, others did",
-            .component_kind = "exporter",
-            .items_key = "log_records",
-        },
+static const struct sw_event_kind rerouted = {
+    .level = SW_EVENT_WARN,
+    .message = "Re-routed: backends did not take these, others did",
+    .component_kind = "exporter",
+    .items_key = "rerouted_items",
 };
 
 void sw_router_tell(struct router *router, enum router_notice notice, const char *text)
@@ -157,14 +140,14 @@ void sw_router_tell_ring(struct router *router)
     (void)sw_event_put(core->events, &event);
 }
 
-static void tell_rerouted(struct router *router)
+void sw_router_tell_rerouted(struct router *router)
 {
     struct sw_core *core = router->push.core;
     const struct balance *balance = router->balance;
     if (router->rerouted_untold > 0) {
         sw_event_leave(
             core->events,
-            &rerouted[balance->signal],
+            &rerouted,
             balance->id,
             sw_signal_name(balance->signal),
             core->wall_ns,
@@ -178,7 +161,7 @@ static void tell_rerouted(struct router *router)
 
 static void on_rerouted_timer(struct sw_timer *timer, uint64_t now_ns)
 {
-    tell_rerouted(SW_CONTAINER_OF(timer, struct router, rerouted_timer));
+    sw_router_tell_rerouted(SW_CONTAINER_OF(timer, struct router, rerouted_timer));
 }
 
 void sw_router_count_rerouted(struct router *router, uint32_t items_count)
@@ -213,6 +196,5 @@ int sw_router_init_telling(struct router *router)
 
 void sw_router_end_telling(struct router *router)
 {
-    tell_rerouted(router);
     sw_timer_cancel(&router->push.core->timers, &router->rerouted_timer);
 }

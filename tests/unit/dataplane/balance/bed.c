@@ -361,27 +361,32 @@ double bed_metric(const struct bed *bed, const char *name)
     return bench_metric(bed->metrics, name, NULL, NULL);
 }
 
-unsigned bed_told(struct bed *bed, const char *message)
+// @return events with this message
+static unsigned take_events(struct bed *bed, const char *message, int64_t *ret_items)
 {
     struct sw_event event;
     unsigned count = 0;
+    *ret_items = 0;
     while (sw_events_take(bed->site.cores[0].events, &event)) {
-        count += event.kind->message != NULL && strcmp(event.kind->message, message) == 0;
+        if (event.kind->message != NULL && strcmp(event.kind->message, message) == 0) {
+            count++;
+            *ret_items += event.items;
+        }
         sw_event_fini(&event);
     }
     return count;
 }
 
+unsigned bed_told(struct bed *bed, const char *message)
+{
+    int64_t items;
+    return take_events(bed, message, &items);
+}
+
 int64_t bed_told_items(struct bed *bed, const char *message)
 {
-    struct sw_event event;
-    int64_t items = 0;
-    while (sw_events_take(bed->site.cores[0].events, &event)) {
-        if (event.kind->message != NULL && strcmp(event.kind->message, message) == 0) {
-            items += event.items;
-        }
-        sw_event_fini(&event);
-    }
+    int64_t items;
+    (void)take_events(bed, message, &items);
     return items;
 }
 
