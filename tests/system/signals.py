@@ -12,6 +12,9 @@ from sut import otlp
 from sut.backends import Arrival, Backend, HttpBackend
 
 SIGNALS = ("traces", "metrics", "logs")
+# What configs/agent-signals.yaml takes, and the resource attributes that it makes of them.
+AGENT_VARIABLES = {"NODE_NAME": "node-7", "DEPLOYMENT_ENVIRONMENT": "test"}
+OF_THE_AGENT = {"deployment.environment.name": "test", "host.name": "node-7"}
 RESPONSES = {"traces": trace_service_pb2.ExportTraceServiceResponse,
              "metrics": metrics_service_pb2.ExportMetricsServiceResponse,
              "logs": logs_service_pb2.ExportLogsServiceResponse}
@@ -128,6 +131,28 @@ class JsonBackend(HttpBackend):
         assert dict(arrival.headers)["Content-Type"] == "application/json"
         arrival.body = parse_json(signal_of(arrival.path), arrival.body).SerializeToString()
         super().add(arrival)
+
+
+def behind_gateway(stage, environment=None, before_agent=lambda gateway: gateway):
+    """An agent, its gateway, and that one's backends: gRPC, HTTP with protobuf, HTTP with JSON.
+
+    `before_agent` makes of the gateway what the agent is to send to."""
+    backends = [stage.backend(kind) for kind in (SignalsBackend, HttpBackend, JsonBackend)]
+    gateway = stage.gateway(support.HERE / "configs" / "gateway-signals.yaml", {
+        "BACKEND": backends[0].address, "BACKEND_HTTP": backends[1].address,
+        "BACKEND_JSON": backends[2].address, **(environment or {})})
+    agent = stage.agent(before_agent(gateway), {**AGENT_VARIABLES, **(environment or {})},
+                        support.HERE / "configs" / "agent-signals.yaml")
+    return agent, gateway, backends
+
+
+def pass_through(stage, environment):
+    """Three pipelines into one gRPC backend; what the backend says reaches the client."""
+    backend = stage.backend(SignalsBackend)
+    gateway = stage.simple({"otlp_grpc": support.otlp_to(
+        backend, sending_queue={"enabled": False}, retry_on_failure={"enabled": False})},
+        environment=environment, pipelines=SIGNALS)
+    return gateway, backend
 
 
 # --- small requests as OTLP/JSON -----------------------------------------------------------------

@@ -43,11 +43,7 @@ def sorted_items(signal, number):
 def front(binary, appliance):
     """Three pipelines into one gRPC backend; what the backend says reaches the client."""
     with support.Stage(binary) as stage:
-        backend = stage.backend(signals.SignalsBackend)
-        gateway = stage.simple({"otlp_grpc": support.otlp_to(
-            backend, sending_queue={"enabled": False}, retry_on_failure={"enabled": False})},
-            environment=appliance, pipelines=signals.SIGNALS)
-        yield gateway, backend
+        yield signals.pass_through(stage, appliance)
 
 
 @pytest.fixture(autouse=True)

@@ -10,13 +10,10 @@ from google.protobuf import descriptor_pb2, json_format
 import signals
 import support
 from sut import otlp
-from sut.backends import HttpBackend
 from sut.ports import free_ports
 
 PROGRAMS = support.ROOT / ".cache" / "go"
 COUNT = 60
-OF_THE_AGENT = {"deployment.environment.name": "test", "host.name": "node-7"}
-VARIABLES = {"NODE_NAME": "node-7", "DEPLOYMENT_ENVIRONMENT": "test"}
 # Spans, data points and records that the client makes of COUNT.
 NUMBERS = {"traces": 2 * COUNT, "metrics": 5 * COUNT, "logs": COUNT}
 # The schema of an imagined service: OTLP's names, but bytes that are no message, and a method that nobody has.
@@ -48,12 +45,7 @@ def send_with_go(signal, protocol, compression, agent):
 def path(binary, appliance):
     """An agent and a gateway with a gRPC and two HTTP backends; one of those gets JSON."""
     with support.Stage(binary) as stage:
-        backends = [stage.backend(kind) for kind in (signals.SignalsBackend, HttpBackend, signals.JsonBackend)]
-        gateway = stage.gateway(support.HERE / "configs" / "gateway-signals.yaml", {
-            "BACKEND": backends[0].address, "BACKEND_HTTP": backends[1].address,
-            "BACKEND_JSON": backends[2].address, **appliance})
-        agent = stage.agent(gateway, {**VARIABLES, **appliance}, support.HERE / "configs" / "agent-signals.yaml")
-        yield agent, gateway, backends
+        yield signals.behind_gateway(stage, appliance)
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
@@ -66,7 +58,7 @@ def test_go_sdk_items_arrive_once_and_whole(path, signal, protocol, compression)
     sent = [item for request in send_with_go(signal, protocol, compression, agent)
             for item in signals.items(signal, request)]
     assert len(sent) == NUMBERS[signal]
-    wanted = signals.ordered(signals.with_resource(sent, OF_THE_AGENT))
+    wanted = signals.ordered(signals.with_resource(sent, signals.OF_THE_AGENT))
     for backend in backends:
         assert signals.wait_items(backend, signal, len(sent))
         backend.wait_quiet(0.2)
@@ -87,11 +79,7 @@ def test_the_books_balance_after_all_that(path):
 def front(binary, appliance):
     """Three pipelines into one gRPC backend; what the backend says reaches the client."""
     with support.Stage(binary) as stage:
-        backend = stage.backend(signals.SignalsBackend)
-        gateway = stage.simple({"otlp_grpc": support.otlp_to(
-            backend, sending_queue={"enabled": False}, retry_on_failure={"enabled": False})},
-            environment=appliance, pipelines=signals.SIGNALS)
-        yield gateway, backend
+        yield signals.pass_through(stage, appliance)
 
 
 @pytest.fixture(scope="module")

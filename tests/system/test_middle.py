@@ -7,7 +7,6 @@ import signals
 import support
 import test_clients
 import test_signals
-from sut.backends import HttpBackend
 from sut.ports import free_ports
 
 # A connection ends after a few requests: the other side must find a new one without a loss.
@@ -88,11 +87,8 @@ def before(stage, kind, part):
 def path(request, binary):
     """SDK, proxy, agent, proxy, gateway, backends."""
     with support.Stage(binary) as stage:
-        backends = [stage.backend(kind) for kind in (signals.SignalsBackend, HttpBackend, signals.JsonBackend)]
-        gateway = stage.gateway(support.HERE / "configs" / "gateway-signals.yaml", {
-            "BACKEND": backends[0].address, "BACKEND_HTTP": backends[1].address, "BACKEND_JSON": backends[2].address})
-        agent = stage.agent(before(stage, request.param, gateway), test_signals.VARIABLES,
-                            support.HERE / "configs" / "agent-signals.yaml")
+        agent, _, backends = signals.behind_gateway(
+            stage, before_agent=lambda gateway: before(stage, request.param, gateway))
         yield before(stage, request.param, agent), backends[0]
 
 
@@ -105,7 +101,7 @@ def test_metrics_and_logs_pass_proxies(path, signal, protocol):
             for item in signals.items(signal, request)]
     assert signals.wait_items(backend, signal, len(sent))
     backend.wait_quiet(0.3)
-    wanted = signals.with_resource(sent, test_signals.OF_THE_AGENT)
+    wanted = signals.with_resource(sent, signals.OF_THE_AGENT)
     assert signals.ordered(signals.arrived(backend, signal)) == signals.ordered(wanted)
 
 

@@ -24,11 +24,8 @@ from opentelemetry.trace import set_span_in_context
 
 import signals
 import support
-from sut.backends import HttpBackend
 
 COUNT = 60
-OF_THE_AGENT = {"deployment.environment.name": "test", "host.name": "node-7"}
-VARIABLES = {"NODE_NAME": "node-7", "DEPLOYMENT_ENVIRONMENT": "test"}
 KINDS = {("metrics", "grpc"): GrpcMetrics, ("metrics", "http"): HttpMetrics, ("logs", "grpc"): GrpcLogs,
          ("logs", "http"): HttpLogs}
 ENCODE = {"metrics": encode_metrics, "logs": encode_logs}
@@ -118,12 +115,7 @@ SENDERS = {"python": send_with_python, "js": send_with_js}
 def path(binary, appliance):
     """An agent and a gateway with a backend of each kind."""
     with support.Stage(binary) as stage:
-        backends = [stage.backend(kind) for kind in (signals.SignalsBackend, HttpBackend, signals.JsonBackend)]
-        gateway = stage.gateway(support.HERE / "configs" / "gateway-signals.yaml", {
-            "BACKEND": backends[0].address, "BACKEND_HTTP": backends[1].address,
-            "BACKEND_JSON": backends[2].address, **appliance})
-        agent = stage.agent(gateway, {**VARIABLES, **appliance}, support.HERE / "configs" / "agent-signals.yaml")
-        yield agent, gateway, backends
+        yield signals.behind_gateway(stage, appliance)
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
@@ -137,7 +129,7 @@ def test_sdk_items_arrive_once_and_whole(path, sdk, signal, protocol, compressio
     sent = [item for request in SENDERS[sdk](signal, protocol, compression, agent)
             for item in signals.items(signal, request)]
     assert len(sent) == (5 * COUNT if signal == "metrics" else COUNT)
-    wanted = signals.ordered(signals.with_resource(sent, OF_THE_AGENT))
+    wanted = signals.ordered(signals.with_resource(sent, signals.OF_THE_AGENT))
     for backend in backends:
         assert signals.wait_items(backend, signal, len(sent))
         backend.wait_quiet(0.2)
