@@ -36,6 +36,7 @@ DOORS = [
     (["jemalloc/*"], "jemalloc", ["dataplane/base/mem.c"]),
     (["rte_rcu*"], "DPDK rcu", ["dataplane/base/snapshot.*"]),
     (["rte_*"], "DPDK", ["dataplane/base/ring.*", "dataplane/base/snapshot.*"]),
+    (["isa-l/crc.h"], "ISA-L's CRC", ["dataplane/base/crc32c.c"]),
     (["libdeflate.h", "isa-l/*", "isa-l.h", "igzip_lib.h", "zlib.h", "zstd*.h", "snappy*", "lz4*.h"],
      "a codec",
      ["dataplane/l7_http/codec*"]),

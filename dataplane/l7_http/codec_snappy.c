@@ -3,9 +3,8 @@
  * Blocks are the library's business; the framing is ours: a chunk is type, 24-bit length, and for data
  * the masked CRC-32C of what comes out, then a block of at most 64 KiB, or the bytes themselves. */
 #include "dataplane/base/assert.h"
+#include "dataplane/base/crc32c.h"
 #include "dataplane/l7_http/codec_internal.h"
-
-#include <isa-l/crc.h>
 
 #include <snappy-c.h>
 
@@ -30,7 +29,7 @@ enum chunk_type {
 // RFC 3720 appendix B.4, rotated and shifted as framing_format.txt §3 says.
 static uint32_t masked_crc(const uint8_t *data, size_t size)
 {
-    uint32_t crc = ~crc32_iscsi((unsigned char *)data, (int)size, UINT32_MAX);
+    uint32_t crc = sw_crc32c(0, data, size);
     return (crc >> 15 | crc << 17) + 0xa282ead8;
 }
 
