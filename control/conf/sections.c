@@ -238,7 +238,6 @@ static bool is_planned(enum sw_component_kind kind, const char *type)
     static const char *const processors[] = {"attributes", "filter", "spanmetrics", NULL};
     static const char *const connectors[] = {"span_metrics", "spanmetrics", NULL};
     static const char *const extensions[] = {
-        "file_storage",
         "healthcheckv2",
         "memory_limiter",
         NULL,

@@ -22,6 +22,7 @@ static const char *const states[ERROR_AT] = {
     [SW_FLOW_HELD] = "held",
     [SW_FLOW_IN_BATCH] = "in_batch",
     [BRANCH_STATES_AT + SW_BRANCH_QUEUED] = "queued",
+    [BRANCH_STATES_AT + SW_BRANCH_STORED] = "stored",
     [BRANCH_STATES_AT + SW_BRANCH_DELIVERED] = "delivered",
     [BRANCH_STATES_AT + SW_BRANCH_FAILED_QUEUE_FULL] = "failed_queue_full",
     [BRANCH_STATES_AT + SW_BRANCH_FAILED_PERMANENT] = "failed_permanent",

@@ -119,6 +119,7 @@ static int node_make(
     env->resolver = base->resolver;
     env->discovery = base->discovery;
     env->files = base->files;
+    env->journal = base->journal;
     env->environment = base->environment;
     env->baseline = base->baseline;
     env->drain_retry = base->appliance->drain.retry;

@@ -3,6 +3,7 @@
 #include "control/service/findings_internal.h"
 #include "control/service/service_internal.h"
 #include "dataplane/base/mem.h"
+#include "storage/queue/sending_queue_conf.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -253,6 +254,41 @@ static void check_build(struct findings *findings, const struct sw_appliance *ap
     sw_free(service);
 }
 
+/* ---- stores ---- */
+
+static bool is_in_service(const struct sw_conf *conf, const char *id)
+{
+    for (size_t i = 0; i < conf->extensions_count; i++) {
+        if (strcmp(conf->extensions[i]->id, id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The Collector, too, only finds it when it starts.
+static void check_stores(struct findings *findings)
+{
+    const struct sw_conf *conf = findings->conf;
+    for (size_t i = 0; i < conf->components_count; i++) {
+        const struct sw_conf_component *item = &conf->components[i];
+        if (item->kind != SW_EXPORTER || !item->used || item->component->queue_offset == 0) {
+            continue;
+        }
+        const struct sw_sending_queue_conf *queue =
+            (const void *)((const char *)item->conf + item->component->queue_offset);
+        if (queue->enabled && queue->storage[0] != '\0' && !is_in_service(conf, queue->storage)) {
+            sw_finding(
+                findings,
+                item,
+                "sending_queue::storage",
+                "service::extensions has no storage extension \"%s\": it cannot start",
+                queue->storage
+            );
+        }
+    }
+}
+
 void sw_service_check_conf(
     const struct sw_conf *conf,
     const struct sw_appliance *appliance,
@@ -266,6 +302,7 @@ void sw_service_check_conf(
         can_start &= errors->items[i].complaint != SW_COMPLAINT_AT_START;
     }
     check_pipelines(&findings);
+    check_stores(&findings);
     sw_findings_endpoints(&findings);
     sw_findings_metadata(&findings);
     if (can_start) {

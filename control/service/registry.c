@@ -17,6 +17,7 @@
 #include "sampling/probabilistic/probabilistic_sampler_conf.h"
 #include "sampling/verdict/tail_sampling_conf.h"
 #include "storage/batch/batch_conf.h"
+#include "storage/journal/file_storage_conf.h"
 
 const struct sw_component *const sw_registry[] = {
     &sw_otlp_receiver,
@@ -33,6 +34,7 @@ const struct sw_component *const sw_registry[] = {
     &sw_nop_exporter,
     &sw_file_exporter,
     &sw_forward,
+    &sw_file_storage,
     &sw_health_check,
     &sw_zpages,
     &sw_pprof,

@@ -167,7 +167,7 @@ static int make_world(struct service *service)
     service->cores_count = workers_wanted(service);
     service->baseline.total_bytes = (int64_t)sw_memory_limit_for("");
     unsigned control = service->cores_count;
-    int err = sw_post_new(service->cores_count + 3, RING_SIZE, &service->post);
+    int err = sw_post_new(service->cores_count + 4, RING_SIZE, &service->post);
     if (err == SW_OK) {
         err = sw_quiet_new(service->cores_count, &service->quiet);
     }
@@ -199,6 +199,9 @@ static int make_world(struct service *service)
     }
     if (err == SW_OK) {
         err = sw_files_new(service->post, control + 2, &service->account, &service->files);
+    }
+    if (err == SW_OK) {
+        err = sw_service_stores_new(service, control + 3);
     }
     if (err == SW_OK) {
         err = make_discovery(service);
@@ -255,6 +258,7 @@ static int make_pipelines(struct service *service, char *error, size_t error_siz
         .resolver = service->resolver,
         .discovery = service->discovery,
         .files = service->files,
+        .journal = service->journal,
         .environment = environment,
         .baseline = &service->baseline,
     };
@@ -380,7 +384,7 @@ static int start(struct service *service, char *error, size_t error_size)
         err = sw_observe_pipelines(service);
     }
     if (err == SW_OK) {
-        err = sw_files_thread_new(service->files, &service->files_thread, error, error_size);
+        err = sw_service_disks_open(service, error, error_size);
     }
     if (err == SW_OK) {
         err = start_workers(service);
@@ -466,7 +470,7 @@ static void clean_up(struct service *service)
             sw_worker_stop(service->workers[i]);
         }
     }
-    sw_files_thread_free(service->files_thread);
+    sw_service_disks_close(service);
     sw_observe_tick(service); // what the cores said last
     sw_observe_close(service);
     // In this order: stages settle the tickets they hold, and a ticket lives in a receiver's call.
@@ -474,6 +478,7 @@ static void clean_up(struct service *service)
     sw_receivers_free(service->receivers);
     sw_discover_free(service->discovery);
     sw_files_free(service->files);
+    sw_journal_free(service->journal);
     sw_drain_free(service->drain);
     if (!sw_resolver_thread_free(service->resolver)) {
         sw_observe_free(service);

@@ -1,9 +1,9 @@
 #ifndef SW_SERVICE_SERVICE_INTERNAL_H
 #define SW_SERVICE_SERVICE_INTERNAL_H
 
+#include "control/service/actor_thread.h"
 #include "control/service/build.h"
 #include "control/service/drain.h"
-#include "control/service/files_thread.h"
 #include "control/service/listener.h"
 #include "control/service/receivers.h"
 #include "control/service/service.h"
@@ -11,6 +11,8 @@
 #include "control/telemetry/log.h"
 #include "dataplane/receive/memory_limiter.h"
 #include "dataplane/worker/worker.h"
+#include "storage/files/files.h"
+#include "storage/journal/journal.h"
 
 enum service_phase {
     PHASE_STARTING,
@@ -37,7 +39,7 @@ struct service {
     unsigned cores_count;
     struct sw_worker *workers[SW_CORES_MAX];
     struct sw_core *cores[SW_CORES_MAX];
-    struct sw_post *post; // mailboxes: workers, control, resolver, files
+    struct sw_post *post; // mailboxes: workers, control, resolver, files, stores
     struct sw_mailbox *mailbox;
     struct sw_quiet *quiet;
     struct sw_account account; // any thread
@@ -47,7 +49,9 @@ struct service {
     struct sw_discovery *discovery;
     struct sw_watch discovery_watch;
     struct sw_files *files;
-    struct sw_files_thread *files_thread; // NULL: no exporter writes files
+    struct sw_actor_thread *files_thread; // NULL: no exporter writes files
+    struct sw_journal *journal;
+    struct sw_actor_thread *journal_thread; // NULL: there is no store
     struct sw_generation *generation;
     struct sw_receivers *receivers;
     struct sw_dealer dealer;
@@ -89,6 +93,15 @@ void sw_observe_log(
     const struct sw_log_field *fields,
     unsigned fields_count
 );
+
+/* ---- stores.c: actors that write to disks ---- */
+
+/* The stores that service::extensions names; `mailbox` is the actor's. */
+SW_CHECKED int sw_service_stores_new(struct service *service, unsigned mailbox);
+/* Files and stores are opened, and threads started where there are any. */
+SW_CHECKED int sw_service_disks_open(struct service *service, char *error, size_t error_size);
+/* The workers have stopped: what they sent is written. */
+void sw_service_disks_close(struct service *service);
 
 /* ---- shutdown.c ---- */
 

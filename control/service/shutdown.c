@@ -77,6 +77,7 @@ void sw_shutdown_begin(struct service *service, int signal)
 static void say_what_was_done(struct service *service, uint64_t now_ns)
 {
     int64_t delivered = 0;
+    int64_t stored = 0;
     int64_t failed = 0;
     int64_t left = 0;
     for (unsigned i = 0; i < sw_generation_balances_count(service->generation); i++) {
@@ -85,6 +86,7 @@ static void say_what_was_done(struct service *service, uint64_t now_ns)
             struct sw_balance_sum sum;
             sw_balance_read(balance, k, &sum);
             delivered += sum.branch[SW_BRANCH_DELIVERED];
+            stored += sum.branch[SW_BRANCH_STORED];
             left += sum.branch[SW_BRANCH_QUEUED];
             for (unsigned f = SW_BRANCH_FAILED_QUEUE_FULL; f < SW_BRANCH_FLOWS_COUNT; f++) {
                 failed += sum.branch[f];
@@ -97,6 +99,7 @@ static void say_what_was_done(struct service *service, uint64_t now_ns)
     double seconds = (double)(now_ns - service->drain_began_ns) / (double)SW_NS_PER_S;
     struct sw_log_field fields[] = {
         sw_log_integer("delivered_items", delivered),
+        sw_log_integer("stored_items", stored),
         sw_log_integer("failed_items", failed),
         sw_log_integer("left_items", left),
         sw_log_number("seconds", seconds),

@@ -69,6 +69,14 @@ static void otlp_check(void *section, struct sw_check *check)
         conf->client.endpoint = "placeholder:4317"; // each backend's own takes its place
     }
     sw_grpc_client_check(&conf->client, check);
+    if (conf->sending_queue.enabled && conf->sending_queue.storage[0] != '\0') {
+        sw_complain(
+            check,
+            SW_COMPLAINT_AT_START,
+            "sending_queue::storage",
+            "is not supported for each backend; use the sending_queue of the exporter itself"
+        );
+    }
 }
 
 static void dns_check(void *section, struct sw_check *check)

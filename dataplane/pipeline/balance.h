@@ -1,6 +1,8 @@
 /* The books: for each pipeline and exporter branch, at every scrape,
  *
- *   received + generated = delivered + filtered + not sampled + held + in batch + queued + failed
+ *   received + generated = delivered + filtered + not sampled + held + in batch + queued + stored + failed
+ *
+ * What is stored has left the books: it may outlive the process.
  *
  * Every change moves items between two entries of one core's books in one step, so each core's
  * books balance on their own and so does their sum, whenever it is taken. A core publishes its books
@@ -30,6 +32,7 @@ enum sw_flow {
 
 enum sw_branch_flow {
     SW_BRANCH_QUEUED, /**< in a queue, being sent or waiting for a retry */
+    SW_BRANCH_STORED, /**< committed to a store on disk, which counts it from then on */
     SW_BRANCH_DELIVERED,
     SW_BRANCH_FAILED_QUEUE_FULL,
     SW_BRANCH_FAILED_PERMANENT,

@@ -120,6 +120,7 @@ struct sw_balance;
 struct sw_decisions;
 struct sw_discovery;
 struct sw_files;
+struct sw_journal;
 struct sw_memory_baseline;
 struct sw_resolver;
 
@@ -139,6 +140,7 @@ struct sw_stage_env {
     struct sw_discovery *discovery; /**< discover.h; NULL: nothing is looked up (validate, tests) */
     struct sw_memory_baseline *baseline; /**< receive/memory_limiter.h */
     struct sw_files *files;              /**< storage/files; NULL: nothing is written */
+    struct sw_journal *journal;          /**< storage/journal; NULL: nothing is stored */
     bool next_batches; /**< the next stage is a batch processor: payload borders do not matter */
     bool
         drain_retry; /**< appliance drain.retry: parts that wait for a retry go on while draining */

@@ -27,6 +27,7 @@ struct export
     struct sw_push *next;
     const char *id;
     bool queued;
+    bool stored; // what a shutdown ends has not failed: the store keeps it
     struct request *spare;
     uint32_t spare_count;
     struct sw_cell *sent;
@@ -170,6 +171,7 @@ static void done(struct sw_push_call *call, struct sw_outcome *outcome)
     struct export *export = request->export;
     struct sw_push_call *outer = request->outer;
     bool ok = outcome->err == SW_OK;
+    bool kept = export->stored && outcome->err == SW_E_SHUTDOWN;
     outer->batch = call->batch;
     // Of a call that failed in part, what is left of the batch is what failed.
     sw_branch_move(
@@ -177,7 +179,7 @@ static void done(struct sw_push_call *call, struct sw_outcome *outcome)
     );
     // Both finished kinds show the sent series, as the Collector does.
     sw_count(export->sent, ok ? request->items_count : 0);
-    if (!ok) {
+    if (!ok && !kept) {
         count_failed(export, outcome, request->items_count);
         tell(export, request, outcome);
     }
@@ -219,8 +221,10 @@ static void fail_at_once(struct export *export, struct sw_push_call *call, int e
         call->batch->branch, SW_BRANCH_QUEUED, sw_outcome_book(&outcome), request.items_count
     );
     sw_count(export->sent, 0);
-    count_failed(export, &outcome, request.items_count);
-    tell(export, &request, &outcome);
+    if (!export->stored || err != SW_E_SHUTDOWN) {
+        count_failed(export, &outcome, request.items_count);
+        tell(export, &request, &outcome);
+    }
     call->done(call, &outcome);
 }
 
@@ -385,6 +389,7 @@ int sw_export_new(
     export->next = retry;
     export->id = env->id;
     export->queued = conf->queue != NULL && conf->queue->enabled;
+    export->stored = export->queued && conf->queue->storage[0] != '\0';
     err = make_cells(export, env, conf, core->index);
     if (err == SW_OK) {
         err = sw_sending_queue_new(env, pool, core, &export->push, ret_stage);

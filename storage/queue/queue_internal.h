@@ -1,8 +1,10 @@
 /* What the files of the queue share: sending_queue.c (the stage, places, consumers), queue_lane.c (what
- * waits, and for whom), queue_batch.c (what goes into one call), synchronous.c (the stage that stands in the queue's place). */
+ * waits, and for whom), queue_batch.c (what goes into one call), queue_stored.c (requests in a store), synchronous.c (the
+ * stage that stands in the queue's place). */
 #ifndef SW_QUEUE_QUEUE_INTERNAL_H
 #define SW_QUEUE_QUEUE_INTERNAL_H
 
+#include "storage/journal/journal.h"
 #include "storage/queue/sending_queue.h"
 
 #include <stdatomic.h>
@@ -18,6 +20,7 @@ struct sw_queue_pool {
     const struct sw_sending_queue_conf *conf; /**< NULL: no queue */
     unsigned cores_count;
     struct sw_cell *capacity_cell;
+    struct sw_store_queue *stored; /**< NULL: requests are in memory */
 };
 
 /** A request that counts against queue_size until all of it is done. */
@@ -30,6 +33,15 @@ struct entry {
     struct entry *next;
     int64_t size;         /**< places it has */
     uint32_t calls_count; /**< under way with some of it */
+    bool owner;           /**< nobody would send it again (SW_ADMIT_ANY) */
+    /* Of a queue in a store. */
+    bool alone; /**< goes to the store by itself, to see whether there is room */
+    bool kept;  /**< the record stays: a shutdown came first */
+    LIST_ENTRY(entry) order;
+    struct queue *queue;
+    uint64_t seq;   /**< of its record; 0: it is in none yet */
+    uint64_t bytes; /**< counted in stored.bytes */
+    struct sw_store_job job;
 };
 
 /** What a call has of an entry. */
@@ -72,6 +84,25 @@ struct lane {
 
 LIST_HEAD(lane_list, lane);
 
+/** What a queue in a store has besides. */
+struct stored {
+    enum sw_signal signal;
+    struct sw_store_ear ear;
+    LIST_HEAD(, entry) orders; /**< at the actor */
+    uint32_t appends_count;    /**< of them */
+    uint32_t reads_count;
+    uint32_t releases_count;
+    bool readable;                /**< there may be more to read */
+    struct entry_list again;      /**< to be appended, the store had no room */
+    struct entry_list unbuilt;    /**< read, and then there was no memory for the batch */
+    struct entry_list unreleased; /**< done with, but the store could not write that */
+    uint64_t bytes;               /**< of requests in memory */
+    struct sw_cell *restored;
+    struct sw_cell *redelivered;
+    struct sw_cell *salvaged;
+    struct sw_cell *damaged;
+};
+
 struct queue {
     struct sw_stage stage;
     struct sw_push *push;
@@ -101,6 +132,7 @@ struct queue {
     struct sw_cell *failed;
     struct sw_cell *enqueue_size;
     struct sw_cell *enqueue_bytes;
+    struct stored stored; /**< with pool->stored */
 };
 
 /* ---- queue_batch.c ---- */
@@ -127,9 +159,43 @@ void sw_lanes_stop(struct queue *queue);
 
 struct entry *sw_entry_list_take(struct entry_list *list);
 void sw_entry_list_append(struct entry_list *list, struct entry *entry);
+void sw_entry_list_prepend(struct entry_list *list, struct entry *entry);
+/** NULL: no memory */
+struct entry *sw_queue_entry_take(struct queue *queue);
+void sw_queue_entry_give(struct queue *queue, struct entry *entry);
+int64_t sw_queue_size(const struct queue *queue, const struct sw_batch *batch);
+void sw_queue_places_free(struct queue *queue, int64_t size);
+/** Without a look at the capacity: what is there is there. */
+void sw_queue_places_restore(struct queue *queue, int64_t size);
+/** Senders that waited for places go on. */
+void sw_queue_admit_overflow(struct queue *queue);
+/** An entry with places that does not get into the queue after all. */
+void sw_queue_refuse(struct queue *queue, struct entry *entry, int err);
 void sw_queue_pump(struct queue *queue);
 /** All of it is done: its places are free, its sender hears. */
 void sw_queue_entry_end(struct queue *queue, struct entry *entry);
+
+/* ---- queue_stored.c ---- */
+
+void sw_stored_init(struct queue *queue, enum sw_signal signal);
+int sw_stored_start(struct queue *queue);
+/** The entry has its places; its sender hears when it is committed. */
+void sw_stored_append(struct queue *queue, struct entry *entry);
+/** Tries what the store had no room for: all of it, or one as long as nobody knows that it works. */
+void sw_stored_again(struct queue *queue, bool works);
+/** Has requests read as far as consumers could do with them. */
+void sw_stored_feed(struct queue *queue);
+/** All of an entry that was read is done. */
+void sw_stored_end(struct queue *queue, struct entry *entry);
+void sw_stored_poll(struct queue *queue);
+/** Do senders wait for what only a delivery gives? */
+bool sw_stored_needs_room(const struct queue *queue);
+/** What was read and is not under way is forgotten here: the store has it. */
+void sw_stored_put_back(struct queue *queue);
+void sw_stored_fail_again(struct queue *queue);
+/** Is anything at the actor, or to go there? */
+bool sw_stored_busy(const struct queue *queue);
+void sw_stored_fini(struct queue *queue);
 
 int sw_queue_metrics_make(struct queue *queue, const struct sw_stage_env *env);
 int sw_queue_pool_metrics_make(struct sw_queue_pool *pool, const struct sw_stage_env *env);

@@ -69,6 +69,61 @@ static const struct sw_metric_family enqueue_bytes_family = {
     .bounds_count = SW_ARRAY_SIZE(bytes_bounds),
 };
 
+/* Ours: what a queue in a store has met. */
+static const struct sw_metric_family stored_families[] = {
+    {
+        .name = "spanweir_exporter_queue_restored_requests",
+        .help = "Requests that were in the store at the start.",
+        .unit = "{request}",
+        .type = SW_COUNTER,
+        .level = SW_LEVEL_BASIC,
+    },
+    {
+        .name = "spanweir_exporter_queue_redelivered_requests",
+        .help = "Requests that were under way when the process before ended: they are sent again.",
+        .unit = "{request}",
+        .type = SW_COUNTER,
+        .level = SW_LEVEL_BASIC,
+    },
+    {
+        .name = "spanweir_exporter_queue_salvaged_requests",
+        .help = "Requests found in a damaged file; some may have been delivered before.",
+        .unit = "{request}",
+        .type = SW_COUNTER,
+        .level = SW_LEVEL_BASIC,
+    },
+    {
+        .name = "spanweir_exporter_queue_damaged_requests",
+        .help = "Requests whose record could not be read; it was put aside.",
+        .unit = "{request}",
+        .type = SW_COUNTER,
+        .level = SW_LEVEL_BASIC,
+    },
+};
+
+static int make_stored(
+    struct queue *queue,
+    const struct sw_stage_env *env,
+    const struct sw_label *labels,
+    unsigned labels_count
+)
+{
+    struct stored *stored = &queue->stored;
+    struct sw_cell **const cells[] = {
+        &stored->restored,
+        &stored->redelivered,
+        &stored->salvaged,
+        &stored->damaged,
+    };
+    int err = SW_OK;
+    for (unsigned i = 0; err == SW_OK && i < SW_ARRAY_SIZE(cells); i++) {
+        unsigned core = queue->stage.core->index;
+        err = sw_cell_make(env->metrics, core, &stored_families[i], labels, labels_count, cells[i]);
+        sw_count(*cells[i], 0); // shown from the start
+    }
+    return err;
+}
+
 int sw_queue_pool_metrics_make(struct sw_queue_pool *pool, const struct sw_stage_env *env)
 {
     const struct sw_label labels[] = {
@@ -106,5 +161,5 @@ int sw_queue_metrics_make(struct queue *queue, const struct sw_stage_env *env)
         }
     }
     sw_count(queue->size, 0); // shown from the start
-    return SW_OK;
+    return queue->pool->stored != NULL ? make_stored(queue, env, labels, 2) : SW_OK;
 }

@@ -41,10 +41,15 @@ static bool take_places(struct queue *queue, int64_t size)
     return true;
 }
 
-static void give_places(struct queue *queue, int64_t size)
+void sw_queue_places_free(struct queue *queue, int64_t size)
 {
     atomic_fetch_sub_explicit(&queue->pool->used, size, memory_order_relaxed);
     sw_count(queue->size, -size);
+}
+
+void sw_queue_places_restore(struct queue *queue, int64_t size)
+{
+    sw_queue_places_free(queue, -size);
 }
 
 int64_t sw_queue_pool_used(struct sw_queue_pool *pool)
@@ -52,14 +57,14 @@ int64_t sw_queue_pool_used(struct sw_queue_pool *pool)
     return atomic_load_explicit(&pool->used, memory_order_relaxed);
 }
 
-static int64_t size_of(const struct queue *queue, const struct sw_batch *batch)
+int64_t sw_queue_size(const struct queue *queue, const struct sw_batch *batch)
 {
     return (int64_t)sw_queue_units(batch, queue->conf->sizer);
 }
 
 /* ---- entries ---- */
 
-static struct entry *entry_take(struct queue *queue)
+struct entry *sw_queue_entry_take(struct queue *queue)
 {
     struct entry *entry = queue->spare;
     if (entry != NULL) {
@@ -70,7 +75,7 @@ static struct entry *entry_take(struct queue *queue)
     return sw_alloc(sizeof(*entry));
 }
 
-static void entry_give(struct queue *queue, struct entry *entry)
+void sw_queue_entry_give(struct queue *queue, struct entry *entry)
 {
     if (queue->spare_count == SPARE_MAX) {
         sw_free(entry);
@@ -103,12 +108,25 @@ void sw_entry_list_append(struct entry_list *list, struct entry *entry)
     list->last = entry;
 }
 
+void sw_entry_list_prepend(struct entry_list *list, struct entry *entry)
+{
+    entry->next = list->first;
+    list->first = entry;
+    if (list->last == NULL) {
+        list->last = entry;
+    }
+}
+
 void sw_queue_entry_end(struct queue *queue, struct entry *entry)
 {
+    if (queue->pool->stored != NULL) {
+        sw_stored_end(queue, entry);
+        return;
+    }
     struct sw_ticket *ticket = entry->ticket;
     struct sw_outcome outcome = entry->outcome;
-    give_places(queue, entry->size);
-    entry_give(queue, entry);
+    sw_queue_places_free(queue, entry->size);
+    sw_queue_entry_give(queue, entry);
     if (ticket != NULL) {
         sw_ticket_settle(ticket, &outcome);
     } else {
@@ -123,6 +141,8 @@ static void entry_call_done(struct queue *queue, struct entry *entry, struct sw_
         sw_buf_ref(outcome->text);
         sw_buf_ref(outcome->details);
     }
+    // Nothing of it is left to hear an answer: the store has it whole.
+    entry->kept = entry->kept || outcome->err == SW_E_SHUTDOWN;
     entry->calls_count--;
     if (entry->calls_count == 0 && entry->batch == NULL && entry->ahead == NULL) {
         sw_queue_entry_end(queue, entry);
@@ -130,8 +150,6 @@ static void entry_call_done(struct queue *queue, struct entry *entry, struct sw_
 }
 
 /* ---- consumers ---- */
-
-static void admit_overflow(struct queue *queue);
 
 static struct consumer *consumer_take(struct queue *queue)
 {
@@ -187,7 +205,10 @@ static void consumer_done(struct sw_push_call *call, struct sw_outcome *outcome)
     settle_shares(queue, consumer, outcome);
     sw_outcome_fini(outcome);
     consumer_give(queue, consumer);
-    admit_overflow(queue);
+    sw_queue_admit_overflow(queue);
+    if (queue->pool->stored != NULL) {
+        sw_stored_feed(queue);
+    }
     sw_queue_pump(queue);
 }
 
@@ -267,6 +288,10 @@ static bool on_task(struct sw_task *task, uint64_t now_ns)
 static void enqueue(struct queue *queue, struct entry *entry)
 {
     struct sw_ticket *ticket = entry->ticket;
+    if (queue->pool->stored != NULL) {
+        sw_stored_append(queue, entry);
+        return;
+    }
     sw_lane_append(queue, entry);
     if (!queue->conf->wait_for_result) {
         entry->ticket = NULL;
@@ -276,13 +301,13 @@ static void enqueue(struct queue *queue, struct entry *entry)
 
 /* ---- senders that wait for room ---- */
 
-static void admit_overflow(struct queue *queue)
+void sw_queue_admit_overflow(struct queue *queue)
 {
     struct entry *entry;
     while ((entry = queue->overflow.first) != NULL
-           && take_places(queue, size_of(queue, entry->batch))) {
+           && take_places(queue, sw_queue_size(queue, entry->batch))) {
         sw_entry_list_take(&queue->overflow);
-        entry->size = size_of(queue, entry->batch);
+        entry->size = sw_queue_size(queue, entry->batch);
         enqueue(queue, entry);
     }
     struct sw_core *core = queue->stage.core;
@@ -294,7 +319,10 @@ static void admit_overflow(struct queue *queue)
 static void on_poll(struct sw_timer *timer, uint64_t now_ns)
 {
     struct queue *queue = SW_CONTAINER_OF(timer, struct queue, poll);
-    admit_overflow(queue);
+    if (queue->pool->stored != NULL) {
+        sw_stored_poll(queue);
+    }
+    sw_queue_admit_overflow(queue);
     sw_queue_pump(queue);
 }
 
@@ -305,7 +333,7 @@ static void fail_entry(struct queue *queue, struct entry *entry, enum sw_branch_
     struct sw_ticket *ticket = entry->ticket;
     sw_branch_move(batch->branch, SW_BRANCH_QUEUED, book, batch->items_count);
     sw_batch_free(batch);
-    entry_give(queue, entry);
+    sw_queue_entry_give(queue, entry);
     sw_ticket_settle_err(ticket, err);
 }
 
@@ -343,13 +371,23 @@ static void reject(struct queue *queue, const struct sw_batch *batch, int err)
     );
 }
 
-static int reserve(struct queue *queue, struct entry **list, int64_t size)
+void sw_queue_refuse(struct queue *queue, struct entry *entry, int err)
 {
-    struct entry *entry = entry_take(queue);
+    bool shutdown = err == SW_E_SHUTDOWN;
+    sw_queue_places_free(queue, entry->size);
+    reject(queue, entry->batch, err);
+    fail_entry(
+        queue, entry, shutdown ? SW_BRANCH_FAILED_SHUTDOWN : SW_BRANCH_FAILED_QUEUE_FULL, err
+    );
+}
+
+static int reserve(struct queue *queue, struct entry **list, int64_t size, enum sw_admit mode)
+{
+    struct entry *entry = sw_queue_entry_take(queue);
     if (entry == NULL) {
         return SW_E_NOMEM;
     }
-    *entry = (struct entry){.size = size, .next = *list};
+    *entry = (struct entry){.size = size, .next = *list, .owner = mode == SW_ADMIT_ANY};
     *list = entry;
     return SW_OK;
 }
@@ -359,18 +397,22 @@ static int find_room(struct queue *queue, int64_t size, enum sw_admit mode)
     bool all = mode == SW_ADMIT_ALL;
     if (size > queue->pool->capacity) {
         // It will never fit. An owner would try for ever: it hands over, and that fails.
-        return all ? SW_E_ELEMENT_SIZE : reserve(queue, &queue->reserved, 0);
+        return all ? SW_E_ELEMENT_SIZE : reserve(queue, &queue->reserved, 0, mode);
+    }
+    // What the store has no room for waits in line already; an owner keeps the rest for now.
+    if (!all && queue->pool->stored != NULL && queue->stored.again.first != NULL) {
+        return SW_E_STORAGE_FULL;
     }
     bool line = queue->overflow.first != NULL || queue->reserved_overflow != NULL;
     if (!line && take_places(queue, size)) {
-        int err = reserve(queue, &queue->reserved, size);
+        int err = reserve(queue, &queue->reserved, size, mode);
         if (err != SW_OK) {
-            give_places(queue, size);
+            sw_queue_places_free(queue, size);
         }
         return err;
     }
     if (queue->conf->block_on_overflow && all && !queue->closed) {
-        return reserve(queue, &queue->reserved_overflow, 0);
+        return reserve(queue, &queue->reserved_overflow, 0, mode);
     }
     return SW_E_QUEUE_FULL;
 }
@@ -379,7 +421,7 @@ static int find_room(struct queue *queue, int64_t size, enum sw_admit mode)
 static int queue_admit(struct sw_stage *stage, const struct sw_batch *batch, enum sw_admit mode)
 {
     struct queue *queue = (struct queue *)stage;
-    int err = find_room(queue, size_of(queue, batch), mode);
+    int err = find_room(queue, sw_queue_size(queue, batch), mode);
     if (err != SW_OK && mode == SW_ADMIT_ALL) {
         count_offer(queue, batch);
         reject(queue, batch, err);
@@ -395,15 +437,15 @@ static void queue_retract(struct sw_stage *stage, const struct sw_batch *batch)
     struct entry *entry = *list;
     SW_ASSERT(entry != NULL);
     *list = entry->next;
-    give_places(queue, entry->size);
-    entry_give(queue, entry);
+    sw_queue_places_free(queue, entry->size);
+    sw_queue_entry_give(queue, entry);
 }
 
 // What was admitted may have been changed on the way here: its real size counts from now on.
 static void correct_places(struct queue *queue, struct entry *entry)
 {
-    int64_t size = size_of(queue, entry->batch);
-    give_places(queue, entry->size - size);
+    int64_t size = sw_queue_size(queue, entry->batch);
+    sw_queue_places_free(queue, entry->size - size);
     entry->size = size;
 }
 
@@ -418,10 +460,8 @@ static void queue_consume(struct sw_stage *stage, struct sw_batch *batch, struct
     *list = entry->next;
     entry->batch = batch;
     entry->ticket = ticket;
-    if (size_of(queue, batch) > queue->pool->capacity) {
-        give_places(queue, entry->size);
-        reject(queue, batch, SW_E_ELEMENT_SIZE);
-        fail_entry(queue, entry, SW_BRANCH_FAILED_QUEUE_FULL, SW_E_ELEMENT_SIZE);
+    if (sw_queue_size(queue, batch) > queue->pool->capacity) {
+        sw_queue_refuse(queue, entry, SW_E_ELEMENT_SIZE);
         return;
     }
     if (has_place) {
@@ -429,7 +469,7 @@ static void queue_consume(struct sw_stage *stage, struct sw_batch *batch, struct
         enqueue(queue, entry);
     } else {
         sw_entry_list_append(&queue->overflow, entry);
-        admit_overflow(queue);
+        sw_queue_admit_overflow(queue);
     }
     sw_queue_pump(queue);
 }
@@ -443,7 +483,9 @@ static void queue_drop(struct sw_stage *stage, const struct sw_batch *batch, int
 
 static int queue_start(struct sw_stage *stage)
 {
-    return sw_push_open(((struct queue *)stage)->push);
+    struct queue *queue = (struct queue *)stage;
+    int err = sw_push_open(queue->push);
+    return err == SW_OK && queue->pool->stored != NULL ? sw_stored_start(queue) : err;
 }
 
 // What never got an attempt goes the same way as what failed, so that it is counted there.
@@ -452,6 +494,10 @@ static void give_up(struct queue *queue)
     bool pumping = queue->pumping;
     queue->pumping = true;
     queue->stopped = true;
+    if (queue->pool->stored != NULL) {
+        sw_stored_put_back(queue);
+        sw_stored_fail_again(queue);
+    }
     sw_lanes_stop(queue);
     fail_overflow(queue);
     while (queue->working != NULL) {
@@ -477,8 +523,12 @@ static void give_up(struct queue *queue)
 static int queue_drain(struct sw_stage *stage, uint64_t deadline_ns)
 {
     struct queue *queue = (struct queue *)stage;
+    bool stored = queue->pool->stored != NULL;
     if (!queue->stopped) {
         queue->stopped = true;
+        if (stored && !sw_stored_needs_room(queue)) {
+            sw_stored_put_back(queue);
+        }
         sw_lanes_stop(queue);
         sw_push_stop(queue->push, queue->drain_retry);
     }
@@ -487,7 +537,8 @@ static int queue_drain(struct sw_stage *stage, uint64_t deadline_ns)
         return SW_OK;
     }
     sw_queue_pump(queue);
-    if (queue->waiting_count > 0 || queue->working != NULL || queue->overflow.first != NULL) {
+    if (queue->waiting_count > 0 || queue->working != NULL || queue->overflow.first != NULL
+        || (stored && sw_stored_busy(queue))) {
         return SW_E_AGAIN;
     }
     sw_push_close(queue->push);
@@ -515,6 +566,9 @@ static void queue_free(struct sw_stage *stage)
         return;
     }
     give_up(queue);
+    if (queue->pool->stored != NULL) {
+        sw_stored_fini(queue);
+    }
     lose(queue);
     while (queue->idle != NULL) {
         struct consumer *consumer = queue->idle;
@@ -553,12 +607,33 @@ static int refuse(const struct sw_stage_env *env, const char *what)
     return SW_E_UNSUPPORTED;
 }
 
-static int check(const struct sw_stage_env *env, const struct sw_sending_queue_conf *conf)
+/* The store that the configuration names; the queue stays in memory where nothing is written (validate). */
+static int find_store(
+    const struct sw_stage_env *env,
+    const struct sw_sending_queue_conf *conf,
+    struct sw_queue_pool *pool
+)
 {
-    if (conf->storage != NULL && conf->storage[0] != '\0') {
-        return refuse(env, "storage: is not supported yet, queues are in memory");
+    if (conf->storage == NULL || conf->storage[0] == '\0') {
+        return SW_OK;
     }
-    return SW_OK;
+    if (conf->batch.enabled && conf->batch.partition.metadata_keys.count > 0) {
+        return refuse(env, "batch::partition::metadata_keys: is not supported with storage yet");
+    }
+    if (env->journal == NULL) {
+        return SW_OK;
+    }
+    struct sw_store *store = sw_journal_find(env->journal, conf->storage);
+    if (store == NULL) {
+        snprintf(
+            env->error,
+            env->error_size,
+            "sending_queue::storage: service::extensions has no storage extension \"%s\"",
+            conf->storage
+        );
+        return SW_E_INVALID;
+    }
+    return sw_store_add_queue(store, env->id, env->signal, &pool->stored);
 }
 
 int sw_queue_pool_new(
@@ -578,7 +653,7 @@ int sw_queue_pool_new(
     }
     pool->conf = conf;
     pool->capacity = conf->queue_size;
-    int err = check(env, conf);
+    int err = find_store(env, conf, pool);
     if (err == SW_OK) {
         err = sw_queue_pool_metrics_make(pool, env);
     }
@@ -626,6 +701,9 @@ int sw_sending_queue_new(
     queue->consumers_max = (uint32_t)SW_MIN(SW_MAX(share, 1), UINT32_MAX);
     sw_timer_init(&queue->poll, on_poll);
     queue->task.run = on_task;
+    if (pool->stored != NULL) {
+        sw_stored_init(queue, env->signal);
+    }
     int err = sw_lanes_init(queue);
     if (err == SW_OK) {
         err = sw_queue_metrics_make(queue, env);

@@ -1,4 +1,4 @@
-/* sending_queue: requests wait here, in memory, for the exporter (Collector v0.159,
+/* sending_queue: requests wait here, in memory or in a store, for the exporter (Collector v0.159,
  * exporter/exporterhelper). The first stage of an exporter; with the queue off the same constructor
  * gives a stage that calls the exporter synchronously, so that the sender gets the backend's answer.
  *
@@ -10,6 +10,9 @@
  * batch: each core joins what waits until min_size or flush_timeout and cuts at max_size
  * (queue_batch.c). A request is finished when its last part is; with wait_for_result its sender hears
  * then, of the first failure.
+ *
+ * storage: requests are in the store of an extension (storage/journal); the sender hears when its request is
+ * committed there, and what is not done at the end is sent after the next start. At least once.
  *
  * block_on_overflow: nothing blocks here. A request that finds no room is taken in, and its sender's
  * ticket stays open until there is room, which is what a blocked caller sees. The bytes stay
@@ -28,7 +31,7 @@ struct sw_queue_pool;
 /** Control thread, before the cores run.
  *
  * @param conf  lives as long as the pool; NULL or not enabled: no queue
- * @return 0, SW_E_NOMEM, or SW_E_UNSUPPORTED with env->error naming the key
+ * @return 0, SW_E_NOMEM, or SW_E_UNSUPPORTED, SW_E_INVALID with env->error naming the key
  */
 SW_CHECKED int sw_queue_pool_new(
     const struct sw_stage_env *env,

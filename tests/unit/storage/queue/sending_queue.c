@@ -369,8 +369,11 @@ static void expect_refused(const char *key)
 static void test_keys_without_an_implementation_are_refused_by_name(void **state)
 {
     rig_prepare(10, 1);
+    const char *keys[] = {"tenant"};
     rig.conf.storage = "file_storage";
-    expect_refused("storage");
+    rig.conf.batch.enabled = true;
+    rig.conf.batch.partition.metadata_keys = (struct sw_list){.items = keys, .count = 1};
+    expect_refused("batch::partition::metadata_keys");
 }
 
 static void test_a_call_that_the_exporter_has_no_memory_for_waits(void **state)

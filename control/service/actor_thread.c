@@ -1,4 +1,4 @@
-#include "control/service/files_thread.h"
+#include "control/service/actor_thread.h"
 
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
@@ -9,57 +9,44 @@
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 
-struct sw_files_thread {
-    struct sw_files *files;
+struct sw_actor_thread {
+    struct sw_actor actor;
     pthread_t thread;
     _Atomic bool stop;
 };
 
 static void *thread_main(void *argument)
 {
-    struct sw_files_thread *thread = argument;
-    struct sw_mailbox *mailbox = sw_files_mailbox(thread->files);
-    struct pollfd fd = {.fd = sw_mailbox_fd(mailbox), .events = POLLIN};
+    struct sw_actor_thread *thread = argument;
+    const struct sw_actor *actor = &thread->actor;
+    struct pollfd fd = {.fd = sw_mailbox_fd(actor->mailbox), .events = POLLIN};
     for (;;) {
         // Looked at before the messages: what was sent before the stop is done.
         bool stop = atomic_load_explicit(&thread->stop, memory_order_acquire);
-        if (sw_files_poll(thread->files, sw_clock_wall_ns()) > 0) {
+        if (actor->poll(actor->self, sw_clock_wall_ns()) > 0) {
             continue;
         }
         if (stop) {
             break;
         }
-        if (sw_mailbox_sleep_begin(mailbox)) {
+        if (sw_mailbox_sleep_begin(actor->mailbox)) {
             poll(&fd, 1, 1000);
             eventfd_t value;
             (void)eventfd_read(fd.fd, &value);
-            sw_mailbox_sleep_end(mailbox);
+            sw_mailbox_sleep_end(actor->mailbox);
         }
     }
-    sw_files_close(thread->files);
+    actor->close(actor->self);
     return NULL;
 }
 
-int sw_files_thread_new(
-    struct sw_files *files,
-    struct sw_files_thread **ret_thread,
-    char *error,
-    size_t error_size
-)
+int sw_actor_thread_new(const struct sw_actor *actor, struct sw_actor_thread **ret_thread)
 {
-    *ret_thread = NULL;
-    if (!sw_files_any(files)) {
-        return SW_OK;
-    }
-    int err = sw_files_open(files, error, error_size);
-    if (err != SW_OK) {
-        return err;
-    }
-    struct sw_files_thread *thread = sw_zalloc(sizeof(*thread));
+    struct sw_actor_thread *thread = sw_zalloc(sizeof(*thread));
     if (thread == NULL) {
         return SW_E_NOMEM;
     }
-    thread->files = files;
+    thread->actor = *actor;
     // Signals belong to the control thread.
     sigset_t all;
     sigset_t before;
@@ -71,18 +58,18 @@ int sw_files_thread_new(
         sw_free(thread);
         return SW_E_SYSTEM;
     }
-    pthread_setname_np(thread->thread, "files");
+    pthread_setname_np(thread->thread, actor->name);
     *ret_thread = thread;
     return SW_OK;
 }
 
-void sw_files_thread_free(struct sw_files_thread *thread)
+void sw_actor_thread_free(struct sw_actor_thread *thread)
 {
     if (thread == NULL) {
         return;
     }
     atomic_store_explicit(&thread->stop, true, memory_order_release);
-    sw_mailbox_wake(sw_files_mailbox(thread->files));
+    sw_mailbox_wake(thread->actor.mailbox);
     pthread_join(thread->thread, NULL);
     sw_free(thread);
 }
