@@ -6,10 +6,10 @@
 
 #include "page_files.h"
 
-#define SEEDS         3
+#define SEEDS         2
 #define PAGES_MAX     256
 #define BITS_PER_PAGE 30
-#define MIXED_DAMAGES 6000
+#define MIXED_DAMAGES 5000
 #define CHILD_SECONDS 5
 
 static struct image pristine;
@@ -360,6 +360,77 @@ static void test_pages_lost_or_mistaken_are_found_or_do_no_harm(void **state)
     assert_int_equal(failed, 0);
 }
 
+static uint64_t txn_id_now(void)
+{
+    struct sw_page_report report;
+    assert_int_equal(sw_page_check((struct sw_bytes){damaged.data, damaged.size}, &report), SW_OK);
+    return report.txn_id;
+}
+
+/* A record of the tree of free pages, the first one or the last, with its list of two pages or more. */
+static uint8_t *free_list_key(bool is_last)
+{
+    uint64_t root;
+    uint8_t *found = NULL;
+    size_t meta = txn_id_now() % 2 * SW_PAGE_BYTES;
+    memcpy(&root, damaged.data + meta + 16 + 24 + 40, sizeof(root));
+    size_t begin = root * SW_PAGE_BYTES;
+    for (size_t at = begin + 16; at < begin + u16_at(begin + 12); at += 2) {
+        uint8_t *node = damaged.data + begin + u16_at(at);
+        if (found == NULL || is_last) {
+            assert_true(node[4] == 0 && node[16] >= 2);
+            found = node + 8;
+        }
+    }
+    assert_non_null(found);
+    return found;
+}
+
+static void require_malformed_with(uint8_t *at, const uint64_t *words, size_t count)
+{
+    struct sw_page_report report;
+    memcpy(at, words, count * sizeof(*words));
+    int err = sw_page_check((struct sw_bytes){damaged.data, damaged.size}, &report);
+    memcpy(at, pristine.data + (at - damaged.data), count * sizeof(*words));
+    assert_int_equal(err, SW_E_MALFORMED);
+}
+
+static void test_a_wrong_list_of_free_pages_is_malformed(void **state)
+{
+    make_files(1);
+    uint8_t *key = free_list_key(false);
+    uint8_t *list = key + 8;
+    uint64_t was[3];
+    memcpy(was, list, sizeof(was));
+    uint64_t last_page = pristine.size / SW_PAGE_BYTES - SPARE_PAGES - 1;
+    require_malformed_with(list, (uint64_t[]){was[0], was[2], was[1]}, 3);
+    require_malformed_with(list, (uint64_t[]){was[0], was[1], was[1]}, 3);
+    require_malformed_with(list, (uint64_t[]){was[0], last_page + 1}, 2);
+    require_malformed_with(list, (uint64_t[]){was[0], was[1], 1}, 3);
+    require_malformed_with(list, (uint64_t[]){1000000}, 1);
+    require_malformed_with(list, (uint64_t[]){UINT64_MAX}, 1);
+    require_malformed_with(key, (uint64_t[]){0}, 1);
+    require_malformed_with(free_list_key(true), (uint64_t[]){txn_id_now() + 1}, 1);
+    free_files();
+}
+
+/* The library would go by the larger number alone, and lose what the other page says. */
+static void test_meta_pages_that_do_not_follow_are_malformed(void **state)
+{
+    make_files(2);
+    uint64_t now = txn_id_now();
+    size_t place = 16 + 24 + 2 * 48 + 8;
+    uint8_t *newer = damaged.data + now % 2 * SW_PAGE_BYTES + place;
+    uint8_t *older = damaged.data + (now + 1) % 2 * SW_PAGE_BYTES + place;
+    require_malformed_with(older, (uint64_t[]){now - 3}, 1);
+    require_malformed_with(older, (uint64_t[]){0}, 1);
+    require_malformed_with(older, (uint64_t[]){now}, 1);
+    require_malformed_with(older, (uint64_t[]){now + 1}, 1);
+    require_malformed_with(newer, (uint64_t[]){now + 2}, 1);
+    require_malformed_with(newer, (uint64_t[]){now - 2}, 1);
+    free_files();
+}
+
 static void test_a_file_cut_short_is_malformed(void **state)
 {
     make_files(5);
@@ -383,6 +454,8 @@ int main(void)
         cmocka_unit_test(test_flipped_bits_are_found_or_do_no_harm),
         cmocka_unit_test(test_bytes_mixed_up_are_found_or_do_no_harm),
         cmocka_unit_test(test_pages_lost_or_mistaken_are_found_or_do_no_harm),
+        cmocka_unit_test(test_a_wrong_list_of_free_pages_is_malformed),
+        cmocka_unit_test(test_meta_pages_that_do_not_follow_are_malformed),
         cmocka_unit_test(test_a_file_cut_short_is_malformed),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
