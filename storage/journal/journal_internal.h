@@ -70,10 +70,9 @@ struct sw_store {
     struct sw_heads heads;
     LIST_HEAD(, sw_store_queue) queues;
     unsigned queues_count;    // of this configuration
-    uint64_t limit_bytes;     // size of the map
-    uint64_t allocated_bytes; // of the file on the disk, as asked for
+    uint64_t limit_bytes;     // of the file; the map is smaller by the reserve
+    uint64_t allocated_bytes; // length of the file, all of it on the disk where that is possible
     bool raised;              // the map is larger for now, so that releases have room
-    bool no_allocation;       // the file system knows none
     uint64_t cost_bytes;      // of all queues
     _Atomic uint64_t used_bytes;
     struct job_list writes; // APPEND and RELEASE in order of arrival
@@ -124,6 +123,9 @@ sw_store_salvage(struct sw_store *store, struct sw_bytes damaged, uint64_t *ret_
 
 uint64_t sw_store_cost(uint64_t record_bytes);
 SW_CHECKED int sw_store_put_row(struct sw_store *store, MDB_txn *txn, struct sw_store_queue *queue);
+/** Makes the file so long that a transaction of so many bytes fits, and the reserve.
+ * @return false: the disk has no room */
+bool sw_store_allocate(struct sw_store *store, uint64_t bytes);
 /** One transaction of what waits. @return jobs that are done */
 unsigned sw_store_write(struct sw_store *store);
 /** The marks of the queues as they stand now. */

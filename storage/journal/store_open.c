@@ -143,7 +143,7 @@ static int take_lock(const struct opening *opening)
 static int open_env(struct sw_store *store, const char *path)
 {
     unsigned flags = MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS | (store->conf.fsync ? 0 : MDB_NOSYNC);
-    uint64_t size = store->limit_bytes;
+    uint64_t size = store->limit_bytes - RESERVE_BYTES;
     int code;
     for (;;) {
         code = mdb_env_create(&store->env);
@@ -198,6 +198,7 @@ static int open_data(const struct opening *opening)
         return fail(opening, "stat %s: %s", opening->data_path, strerror(errno));
     }
     store->allocated_bytes = (uint64_t)stat_.st_size;
+    (void)sw_store_allocate(store, 0); // a full disk: what is there can go all the same
     return SW_OK;
 }
 

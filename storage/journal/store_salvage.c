@@ -11,6 +11,7 @@ struct salvage {
     struct sw_store *store;
     MDB_txn *txn;
     uint64_t bytes; // in this transaction
+    uint64_t most;  // that one can have
     uint64_t found;
     struct sw_head before[SW_STORE_QUEUES_MAX + 1];
 };
@@ -34,6 +35,9 @@ static bool released(const struct salvage *salvage, const struct sw_record *reco
 static int begin(struct salvage *salvage)
 {
     salvage->bytes = 0;
+    if (!sw_store_allocate(salvage->store, salvage->most)) {
+        return ENOSPC;
+    }
     return mdb_txn_begin(salvage->store->env, NULL, 0, &salvage->txn);
 }
 
@@ -145,7 +149,7 @@ static void go_on_behind(struct salvage *salvage)
 
 int sw_store_salvage(struct sw_store *store, struct sw_bytes damaged, uint64_t *ret_found)
 {
-    struct salvage salvage = {.store = store};
+    struct salvage salvage = {.store = store, .most = SW_MIN(2 * TXN_BYTES, damaged.size)};
     struct sw_record record;
     size_t at = 0;
     *ret_found = 0;

@@ -7,10 +7,11 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Appended bytes of one transaction, but for a single record that is larger. */
 #define TXN_BYTES  (UINT64_C(32) << 20)
-#define CHUNK      (UINT64_C(8) << 20) /* the file grows by */
+#define CHUNK      (UINT64_C(8) << 20) /* the most that the file grows by ahead of need */
 #define PAGE       UINT64_C(4096)
 #define INLINE_MAX 2000 /* a larger value has pages of its own (lmdb: me_nodemax) */
 #define PAGE_HEAD  16
@@ -88,32 +89,35 @@ static uint64_t free_bytes(struct sw_store *store)
 }
 
 /* The disk must have the pages of the transaction and the reserve before it begins: in the middle of it there is
- * no way out. Blocks are asked for in large steps. */
-static bool allocate(struct sw_store *store, uint64_t bytes)
+ * no way out. The file gets longer with it: a page that a transaction takes and gives back is never written, and the
+ * file must not end before it (page_check.h). Where the file system allocates nothing, only that is done. */
+static bool lengthen(struct sw_store *store, uint64_t size)
 {
-    uint64_t wanted = last_byte(store) + bytes + RESERVE_BYTES;
-    if (store->no_allocation || wanted <= store->allocated_bytes) {
+    uint64_t from = store->allocated_bytes;
+    int failed = fallocate(store->data_fd, 0, (off_t)from, (off_t)(size - from));
+    if (failed != 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) {
+        failed = ftruncate(store->data_fd, (off_t)size);
+    }
+    if (failed == 0) {
+        store->allocated_bytes = size;
+    }
+    return failed == 0;
+}
+
+bool sw_store_allocate(struct sw_store *store, uint64_t bytes)
+{
+    uint64_t most = store->limit_bytes;
+    uint64_t wanted = SW_MIN(last_byte(store) + bytes + RESERVE_BYTES, most);
+    if (wanted <= store->allocated_bytes) {
         return true;
     }
-    const uint64_t tries[] = {wanted + CHUNK, wanted};
-    uint64_t from = store->allocated_bytes;
-    for (unsigned i = 0; i < SW_ARRAY_SIZE(tries); i++) {
-        uint64_t size = tries[i] - from;
-        if (fallocate(store->data_fd, FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)size) == 0) {
-            store->allocated_bytes = tries[i];
-            return true;
-        }
-        if (errno == EOPNOTSUPP || errno == ENOSYS) {
-            store->no_allocation = true;
-            return true;
-        }
-    }
-    return false;
+    uint64_t ahead = SW_MIN(SW_MAX(wanted / 8, RESERVE_BYTES), CHUNK);
+    return lengthen(store, SW_MIN(wanted + ahead, most)) || lengthen(store, wanted);
 }
 
 static bool disk_has_room(struct sw_store *store, uint64_t bytes)
 {
-    if (!store->raised && allocate(store, bytes)) {
+    if (!store->raised && sw_store_allocate(store, bytes)) {
         return true;
     }
     return free_bytes(store) >= 2 * bytes + RESERVE_BYTES;
@@ -484,6 +488,7 @@ unsigned sw_store_write(struct sw_store *store)
     write_round(store, &round);
     if (!store->failed) {
         sw_store_mark(store);
+        (void)sw_store_allocate(store, 0); // releases, too, take pages
     }
     return round.count;
 }
