@@ -6,6 +6,9 @@
 #include "control/service/peering.h"
 #include "dataplane/base/mem.h"
 #include "dataplane/pipeline/ends.h"
+#include "dataplane/pipeline/merge.h"
+#include "storage/batch/batch_conf.h"
+#include "storage/queue/sending_queue_conf.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -37,8 +40,9 @@ struct sw_generation {
     struct sw_build_env env;
     struct pipeline *pipelines;
     unsigned pipelines_count;
-    unsigned *order;        // pipelines by index, those behind connectors before those in front
-    struct node *exporters; // one per ID and signal of exporters, and of connectors
+    unsigned *order;         // pipelines by index, those behind connectors before those in front
+    struct node *exporters;  // one per ID and signal of exporters, and of connectors
+    struct sw_merge *merges; // [exporter]: of a batch processor whose work it does
     enum sw_signal *exporter_signals;
     unsigned exporters_count;
     struct sw_stage **receiver_fanouts; // those made by sw_generation_entry's table below
@@ -180,6 +184,110 @@ static struct node *find_exporter(
     return NULL;
 }
 
+/* ---- batch processors whose work queues do (merge.h) ---- */
+
+static const struct sw_sending_queue_conf *queue_conf(const struct sw_conf_component *exporter)
+{
+    uint32_t offset = exporter->component->queue_offset;
+    return offset != 0 ? (const void *)((const char *)exporter->conf + offset) : NULL;
+}
+
+// The batch processor at the end of a pipeline, if it is one that others can stand in for.
+static const struct sw_conf_component *last_batch(const struct sw_conf_pipeline *pipeline)
+{
+    if (pipeline->processors_count == 0) {
+        return NULL;
+    }
+    const struct sw_conf_component *last = pipeline->processors[pipeline->processors_count - 1];
+    if (last->component != &sw_batch_processor) {
+        return NULL;
+    }
+    const struct sw_batch_conf *conf = last->conf;
+    bool joins = conf->send_batch_size > 0 && conf->timeout_ns > 0;
+    return joins && conf->metadata_keys.count == 0 ? last : NULL;
+}
+
+static bool sends_to(
+    const struct sw_conf_pipeline *pipeline,
+    const struct sw_conf_component *exporter,
+    unsigned signal
+)
+{
+    for (size_t i = 0; pipeline->signal == signal && i < pipeline->exporters_count; i++) {
+        if (pipeline->exporters[i] == exporter) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Has the exporter a store, and do all that send to it join in the same way?
+static bool can_merge(
+    const struct sw_conf *conf,
+    const struct sw_conf_component *exporter,
+    unsigned signal,
+    const struct sw_conf_component *batch
+)
+{
+    const struct sw_sending_queue_conf *queue = queue_conf(exporter);
+    if (exporter->kind != SW_EXPORTER || queue == NULL || !queue->enabled
+        || queue->storage[0] == '\0' || queue->batch.enabled) {
+        return false;
+    }
+    for (size_t i = 0; i < conf->pipelines_count; i++) {
+        const struct sw_conf_pipeline *pipeline = &conf->pipelines[i];
+        if (sends_to(pipeline, exporter, signal) && last_batch(pipeline) != batch) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* All exporters behind a batch processor, or none. With exporters that are shared between pipelines this is asked
+ * of each pipeline: all of them end with the same processor, and each must find all of its exporters able. */
+static const struct sw_conf_component *
+merged_batch(const struct sw_conf *conf, const struct sw_conf_pipeline *pipeline)
+{
+    const struct sw_conf_component *batch = last_batch(pipeline);
+    for (size_t i = 0; batch != NULL && i < conf->pipelines_count; i++) {
+        const struct sw_conf_pipeline *other = &conf->pipelines[i];
+        for (size_t k = 0; k < other->exporters_count; k++) {
+            if (last_batch(other) == batch && other->signal == pipeline->signal
+                && !can_merge(conf, other->exporters[k], other->signal, batch)) {
+                return NULL;
+            }
+        }
+    }
+    return batch;
+}
+
+bool sw_pipeline_merges(const struct sw_conf *conf, const struct sw_conf_pipeline *pipeline)
+{
+    return merged_batch(conf, pipeline) != NULL;
+}
+
+static const struct sw_merge *merge_of(
+    struct sw_generation *generation,
+    unsigned at,
+    const struct sw_conf_pipeline *pipeline,
+    size_t exporter
+)
+{
+    const struct sw_conf_component *batch = merged_batch(generation->env.conf, pipeline);
+    if (batch == NULL) {
+        return NULL;
+    }
+    const struct sw_batch_conf *conf = batch->conf;
+    struct sw_merge *merge = &generation->merges[at];
+    *merge = (struct sw_merge){
+        .processor = exporter == 0 ? batch->id : NULL,
+        .timeout_ns = (uint64_t)conf->timeout_ns,
+        .size = conf->send_batch_size,
+        .size_max = conf->send_batch_max_size,
+    };
+    return merge;
+}
+
 static int make_exporters(struct sw_generation *generation)
 {
     const struct sw_conf *conf = generation->env.conf;
@@ -189,7 +297,9 @@ static int make_exporters(struct sw_generation *generation)
     }
     generation->exporters = sw_zalloc(most * sizeof(struct node));
     generation->exporter_signals = sw_zalloc(most * sizeof(enum sw_signal));
-    if (generation->exporters == NULL || generation->exporter_signals == NULL) {
+    generation->merges = sw_zalloc(most * sizeof(struct sw_merge));
+    if (generation->exporters == NULL || generation->exporter_signals == NULL
+        || generation->merges == NULL) {
         return SW_E_NOMEM;
     }
     for (size_t i = 0; i < conf->pipelines_count; i++) {
@@ -203,7 +313,10 @@ static int make_exporters(struct sw_generation *generation)
             unsigned at = generation->exporters_count++;
             generation->exporters[at].component = component;
             generation->exporter_signals[at] = (enum sw_signal)pipeline->signal;
-            struct sw_stage_env env = {.signal = (enum sw_signal)pipeline->signal};
+            struct sw_stage_env env = {
+                .signal = (enum sw_signal)pipeline->signal,
+                .merge = merge_of(generation, at, pipeline, k),
+            };
             int err = node_make(generation, &generation->exporters[at], &env, NULL);
             if (err != SW_OK) {
                 return err;
@@ -280,6 +393,7 @@ static int make_processors(
 {
     const struct sw_conf_pipeline *conf = pipeline->conf;
     const char *next_type = "";
+    const struct sw_conf_component *merged = merged_batch(generation->env.conf, conf);
     for (size_t i = conf->processors_count; i-- > 0;) {
         struct node *node = &pipeline->processors[i];
         node->component = conf->processors[i];
@@ -290,6 +404,7 @@ static int make_processors(
             .balance = pipeline->balance,
             .decisions = pipeline->peers != NULL ? sw_peers_decisions(pipeline->peers) : NULL,
             .next_batches = strcmp(next_type, "batch") == 0,
+            .merged = merged == node->component && i + 1 == conf->processors_count,
         };
         int err = node_make(generation, node, &env, nexts);
         if (err != SW_OK) {
@@ -697,6 +812,7 @@ void sw_generation_free(struct sw_generation *generation)
     }
     sw_free(generation->exporters);
     sw_free(generation->exporter_signals);
+    sw_free(generation->merges);
     sw_free(generation->order);
     sw_free(generation->doors);
     sw_peering_free(generation->peering);

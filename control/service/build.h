@@ -26,6 +26,9 @@ struct sw_build_env {
 
 struct sw_generation;
 
+/** Do the queues behind the pipeline's batch processor do its work (pipeline/merge.h)? */
+bool sw_pipeline_merges(const struct sw_conf *conf, const struct sw_conf_pipeline *pipeline);
+
 /** Builds everything and starts nothing. Control thread; the cores do not run yet (or run only
  * older generations).
  *

@@ -266,6 +266,15 @@ static bool is_in_service(const struct sw_conf *conf, const char *id)
     return false;
 }
 
+static bool has_store(const struct sw_conf_component *exporter)
+{
+    uint32_t offset = exporter->component->queue_offset;
+    const struct sw_sending_queue_conf *queue =
+        (const void *)((const char *)exporter->conf + offset);
+    return exporter->kind == SW_EXPORTER && offset != 0 && queue->enabled
+           && queue->storage[0] != '\0';
+}
+
 // The Collector, too, only finds it when it starts.
 static void check_stores(struct findings *findings)
 {
@@ -277,13 +286,40 @@ static void check_stores(struct findings *findings)
         }
         const struct sw_sending_queue_conf *queue =
             (const void *)((const char *)item->conf + item->component->queue_offset);
-        if (queue->enabled && queue->storage[0] != '\0' && !is_in_service(conf, queue->storage)) {
+        if (has_store(item) && !is_in_service(conf, queue->storage)) {
             sw_finding(
                 findings,
                 item,
                 "sending_queue::storage",
                 "service::extensions has no storage extension \"%s\": it cannot start",
                 queue->storage
+            );
+        }
+    }
+}
+
+// A store whose pipeline acknowledges from memory all the same.
+static void check_batches(struct findings *findings)
+{
+    const struct sw_conf *conf = findings->conf;
+    for (size_t i = 0; i < conf->pipelines_count; i++) {
+        const struct sw_conf_pipeline *pipeline = &conf->pipelines[i];
+        const struct sw_conf_component *batch = NULL;
+        bool stored = false;
+        for (size_t k = 0; k < pipeline->processors_count; k++) {
+            batch = is_type(pipeline->processors[k], "batch") ? pipeline->processors[k] : batch;
+        }
+        for (size_t k = 0; k < pipeline->exporters_count; k++) {
+            stored = stored || has_store(pipeline->exporters[k]);
+        }
+        if (batch != NULL && stored && !sw_pipeline_merges(conf, pipeline)) {
+            finding_of_pipeline(
+                findings,
+                pipeline,
+                "what waits in processor \"%s\" is in memory and lost with the process, although "
+                "an exporter has "
+                "a storage: let all exporters behind it have one, without a batch of their own",
+                batch->id
             );
         }
     }
@@ -303,6 +339,7 @@ void sw_service_check_conf(
     }
     check_pipelines(&findings);
     check_stores(&findings);
+    check_batches(&findings);
     sw_findings_endpoints(&findings);
     sw_findings_metadata(&findings);
     if (can_start) {

@@ -122,6 +122,7 @@ struct sw_discovery;
 struct sw_files;
 struct sw_journal;
 struct sw_memory_baseline;
+struct sw_merge;
 struct sw_resolver;
 
 /** What a component is given when its parts are made. Control thread. */
@@ -141,6 +142,9 @@ struct sw_stage_env {
     struct sw_memory_baseline *baseline; /**< receive/memory_limiter.h */
     struct sw_files *files;              /**< storage/files; NULL: nothing is written */
     struct sw_journal *journal;          /**< storage/journal; NULL: nothing is stored */
+    /** Exporters: how their queue joins in place of a batch processor (merge.h); NULL: it does not. */
+    const struct sw_merge *merge;
+    bool merged;       /**< batch processor: the queues behind it do its work */
     bool next_batches; /**< the next stage is a batch processor: payload borders do not matter */
     bool
         drain_retry; /**< appliance drain.retry: parts that wait for a retry go on while draining */

@@ -7,6 +7,7 @@
 #include "dataplane/pipeline/balance.h"
 #include "dataplane/pipeline/cells.h"
 #include "dataplane/pipeline/push.h"
+#include "storage/batch/batch_cells.h"
 #include "storage/batch/combination_internal.h"
 
 // How soon a batch without room downstream is offered again.
@@ -54,10 +55,7 @@ struct batches {
     struct batch_shared *shared;
     struct batcher *single; // without metadata_keys
     struct sw_combinations combinations;
-    struct sw_cell *size_triggers;
-    struct sw_cell *timeout_triggers;
-    struct sw_cell *send_size;
-    struct sw_cell *send_bytes;
+    struct sw_batch_cells cells;
     struct sw_cell *refused;
     struct sw_cell *cardinality;
     uint32_t counted; // combinations that this core was the first to have
@@ -68,49 +66,6 @@ struct batch_shared {
     struct sw_cell *cardinality; // the control thread's: the one combination without metadata_keys
 };
 
-// clang-format off
-static const double size_bounds[] = {
-    10, 25, 50, 75, 100, 250, 500, 750, 1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000,
-    10000, 20000, 30000, 50000, 100000,
-};
-static const double bytes_bounds[] = {
-    128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576,
-    2097152, 4194304, 8388608, 16777216,
-};
-// clang-format on
-
-static const struct sw_metric_family size_triggers_family = {
-    .name = "otelcol_processor_batch_batch_size_trigger_send",
-    .help = "Number of times the batch was sent due to a size trigger [Development]",
-    .unit = "{times}",
-    .type = SW_COUNTER,
-    .level = SW_LEVEL_NORMAL,
-};
-static const struct sw_metric_family timeout_triggers_family = {
-    .name = "otelcol_processor_batch_timeout_trigger_send",
-    .help = "Number of times the batch was sent due to a timeout trigger [Development]",
-    .unit = "{times}",
-    .type = SW_COUNTER,
-    .level = SW_LEVEL_NORMAL,
-};
-static const struct sw_metric_family send_size_family = {
-    .name = "otelcol_processor_batch_batch_send_size",
-    .help = "Number of units in the batch [Development]",
-    .unit = "{units}",
-    .type = SW_HISTOGRAM,
-    .level = SW_LEVEL_NORMAL,
-    .bounds = size_bounds,
-    .bounds_count = SW_ARRAY_SIZE(size_bounds),
-};
-static const struct sw_metric_family send_bytes_family = {
-    .name = "otelcol_processor_batch_batch_send_size_bytes",
-    .help = "Number of bytes in batch that was sent [Development]",
-    .unit = "By",
-    .type = SW_HISTOGRAM,
-    .level = SW_LEVEL_DETAILED,
-    .bounds = bytes_bounds,
-    .bounds_count = SW_ARRAY_SIZE(bytes_bounds),
-};
 static const struct sw_metric_family cardinality_family = {
     .name = "otelcol_processor_batch_metadata_cardinality",
     .help = "Number of distinct metadata value combinations being processed [Development]",
@@ -245,11 +200,10 @@ static int form(struct batcher *batcher)
 
 static void count_sent(const struct batcher *batcher)
 {
-    const struct batches *batches = batcher->batches;
     bool by_size = batcher->sending_trigger == TRIGGER_SIZE;
-    sw_count(by_size ? batches->size_triggers : batches->timeout_triggers, 1);
-    sw_measure(batches->send_size, batcher->sending_items);
-    sw_measure(batches->send_bytes, (double)batcher->sending_bytes);
+    sw_batch_cells_count(
+        &batcher->batches->cells, by_size, batcher->sending_items, batcher->sending_bytes
+    );
 }
 
 // The Collector's word for it; the loss itself is in the exporters' books.
@@ -607,10 +561,6 @@ static int make_cells(struct batches *batches, const struct sw_stage_env *env, u
         const struct sw_metric_family *family;
         struct sw_cell **cell;
     } wanted[] = {
-        {&size_triggers_family, &batches->size_triggers},
-        {&timeout_triggers_family, &batches->timeout_triggers},
-        {&send_size_family, &batches->send_size},
-        {&send_bytes_family, &batches->send_bytes},
         {&refused_family, &batches->refused},
         {&cardinality_family, &batches->cardinality},
     };
@@ -620,6 +570,44 @@ static int make_cells(struct batches *batches, const struct sw_stage_env *env, u
             return err;
         }
     }
+    return sw_batch_cells_make(&batches->cells, env->metrics, env->id, core);
+}
+
+/* ---- where queues do the work (merge.h) ---- */
+
+static void merged_consume(struct sw_stage *stage, struct sw_batch *batch, struct sw_ticket *ticket)
+{
+    sw_client_unref(batch->client); // as of any batch: it comes from many
+    batch->client = NULL;
+    sw_stage_consume(stage->next, batch, ticket);
+}
+
+static void merged_free(struct sw_stage *stage)
+{
+    sw_free(stage);
+}
+
+static const struct sw_stage_ops merged_ops = {
+    .admit = sw_stage_pass_admit,
+    .retract = sw_stage_pass_retract,
+    .consume = merged_consume,
+    .drop = sw_stage_pass_drop,
+    .free = merged_free,
+};
+
+static int merged_create(
+    const struct sw_stage_env *env,
+    struct sw_core *core,
+    struct sw_stage *next,
+    struct sw_stage **ret_stage
+)
+{
+    struct sw_stage *stage = sw_zalloc(sizeof(*stage));
+    if (stage == NULL) {
+        return SW_E_NOMEM;
+    }
+    *stage = (struct sw_stage){.ops = &merged_ops, .core = core, .next = next, .id = env->id};
+    *ret_stage = stage;
     return SW_OK;
 }
 
@@ -633,6 +621,9 @@ static int batches_create(
 )
 {
     const struct sw_batch_conf *conf = conf_ptr;
+    if (env->merged) {
+        return merged_create(env, core, next, ret_stage);
+    }
     struct batches *batches = sw_zalloc(sizeof(*batches));
     if (batches == NULL) {
         return SW_E_NOMEM;

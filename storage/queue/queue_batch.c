@@ -293,7 +293,10 @@ static int load_batch(struct load *load)
             sw_queue_entry_end(queue, entry); // nothing of it could be sent
         }
     }
-    if (load->consumer->call.batch != NULL) {
+    const struct sw_batch *batch = load->consumer->call.batch;
+    if (batch != NULL) {
+        bool by_size = load->units >= (uint64_t)queue->conf->batch.min_size;
+        sw_batch_cells_count(&queue->merges, by_size, batch->items_count, batch->bytes);
         begun(lane);
         return SW_OK;
     }

@@ -4,6 +4,8 @@
 #ifndef SW_QUEUE_QUEUE_INTERNAL_H
 #define SW_QUEUE_QUEUE_INTERNAL_H
 
+#include "dataplane/pipeline/merge.h"
+#include "storage/batch/batch_cells.h"
 #include "storage/journal/journal.h"
 #include "storage/queue/sending_queue.h"
 
@@ -18,6 +20,9 @@ struct sw_queue_pool {
     _Atomic int64_t used; /**< in units of the sizer, of all cores; a count, it orders nothing */
     int64_t capacity;
     const struct sw_sending_queue_conf *conf; /**< NULL: no queue */
+    struct sw_sending_queue_conf merged;      /**< conf, where it stands in for a batch processor */
+    const struct sw_merge *merge;             /**< that processor; NULL: none */
+    int64_t per_request;                      /**< units that count as one in queue_size */
     unsigned cores_count;
     struct sw_cell *capacity_cell;
     struct sw_store_queue *stored; /**< NULL: requests are in memory */
@@ -132,7 +137,8 @@ struct queue {
     struct sw_cell *failed;
     struct sw_cell *enqueue_size;
     struct sw_cell *enqueue_bytes;
-    struct stored stored; /**< with pool->stored */
+    struct sw_batch_cells merges; /**< with pool->merge */
+    struct stored stored;         /**< with pool->stored */
 };
 
 /* ---- queue_batch.c ---- */

@@ -124,12 +124,27 @@ static int make_stored(
     return err;
 }
 
+// In full batches, where requests are parts of them.
+static double read_size(void *context)
+{
+    struct sw_queue_pool *pool = context;
+    int64_t used = sw_queue_pool_used(pool);
+    return (double)((used + pool->per_request - 1) / pool->per_request);
+}
+
 int sw_queue_pool_metrics_make(struct sw_queue_pool *pool, const struct sw_stage_env *env)
 {
     const struct sw_label labels[] = {
         {"data_type", sw_signal_name(env->signal)},
         {"exporter", env->id},
     };
+    if (pool->per_request > 1 && env->metrics != NULL) {
+        const struct sw_label size_labels[] = {labels[1], labels[0]};
+        int err = sw_metrics_observe(env->metrics, &size_family, size_labels, 2, read_size, pool);
+        if (err != SW_OK) {
+            return err;
+        }
+    }
     return sw_cell_make(
         env->metrics, env->cores_count, &capacity_family, labels, 2, &pool->capacity_cell
     );
@@ -146,20 +161,30 @@ int sw_queue_metrics_make(struct queue *queue, const struct sw_stage_env *env)
         struct sw_cell **cell;
         unsigned labels_count;
     } wanted[] = {
-        {&size_family, &queue->size, 2},
         {&failed_families[env->signal], &queue->failed, 1},
         {&enqueue_size_family, &queue->enqueue_size, 1},
         {&enqueue_bytes_family, &queue->enqueue_bytes, 1},
     };
     unsigned core = queue->stage.core->index;
     for (unsigned i = 0; i < SW_ARRAY_SIZE(wanted); i++) {
-        int err = sw_cell_make(
+        int made = sw_cell_make(
             env->metrics, core, wanted[i].family, labels, wanted[i].labels_count, wanted[i].cell
         );
-        if (err != SW_OK) {
-            return err;
+        if (made != SW_OK) {
+            return made;
         }
     }
-    sw_count(queue->size, 0); // shown from the start
+    int err = SW_OK;
+    if (queue->pool->per_request == 1) { // else the pool shows it
+        err = sw_cell_make(env->metrics, core, &size_family, labels, 2, &queue->size);
+        sw_count(queue->size, 0); // shown from the start
+    }
+    if (err == SW_OK && queue->pool->merge != NULL && queue->pool->merge->processor != NULL) {
+        err =
+            sw_batch_cells_make(&queue->merges, env->metrics, queue->pool->merge->processor, core);
+    }
+    if (err != SW_OK) {
+        return err;
+    }
     return queue->pool->stored != NULL ? make_stored(queue, env, labels, 2) : SW_OK;
 }

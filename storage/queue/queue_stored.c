@@ -381,7 +381,8 @@ int sw_stored_start(struct queue *queue)
             [SW_SIZER_ITEMS] = counts.items,
             [SW_SIZER_BYTES] = counts.bytes,
         };
-        sw_queue_places_restore(queue, (int64_t)sizes[queue->conf->sizer]);
+        int sizer = queue->pool->per_request > 1 ? (int)SW_SIZER_ITEMS : queue->conf->sizer;
+        sw_queue_places_restore(queue, (int64_t)sizes[sizer]);
         sw_count(queue->stored.restored, (int64_t)counts.requests);
         sw_count(queue->stored.redelivered, (int64_t)counts.under_way);
         sw_count(queue->stored.salvaged, (int64_t)counts.salvaged);

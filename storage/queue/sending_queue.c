@@ -59,7 +59,9 @@ int64_t sw_queue_pool_used(struct sw_queue_pool *pool)
 
 int64_t sw_queue_size(const struct queue *queue, const struct sw_batch *batch)
 {
-    return (int64_t)sw_queue_units(batch, queue->conf->sizer);
+    // Parts of batches count by their items, a full batch as one request.
+    int sizer = queue->pool->per_request > 1 ? (int)SW_SIZER_ITEMS : queue->conf->sizer;
+    return (int64_t)sw_queue_units(batch, sizer);
 }
 
 /* ---- entries ---- */
@@ -636,6 +638,28 @@ static int find_store(
     return sw_store_add_queue(store, env->id, env->signal, &pool->stored);
 }
 
+// The queue joins as the batch processor in front of it would.
+static void merge(
+    struct sw_queue_pool *pool,
+    const struct sw_sending_queue_conf *conf,
+    const struct sw_merge *like
+)
+{
+    pool->merge = like;
+    pool->merged = *conf;
+    pool->merged.batch = (struct sw_queue_batch_conf){
+        .enabled = true,
+        .flush_timeout_ns = (int64_t)like->timeout_ns,
+        .sizer = SW_SIZER_ITEMS,
+        .min_size = like->size,
+        .max_size = like->size_max,
+    };
+    pool->conf = &pool->merged;
+    if (conf->sizer == SW_SIZER_REQUESTS) {
+        pool->per_request = like->size;
+    }
+}
+
 int sw_queue_pool_new(
     const struct sw_stage_env *env,
     const struct sw_sending_queue_conf *conf,
@@ -652,7 +676,13 @@ int sw_queue_pool_new(
         return SW_OK;
     }
     pool->conf = conf;
-    pool->capacity = conf->queue_size;
+    pool->per_request = 1;
+    if (env->merge != NULL) {
+        merge(pool, conf, env->merge);
+    }
+    pool->capacity = conf->queue_size > INT64_MAX / pool->per_request
+                         ? INT64_MAX
+                         : conf->queue_size * pool->per_request;
     int err = find_store(env, conf, pool);
     if (err == SW_OK) {
         err = sw_queue_pool_metrics_make(pool, env);
@@ -661,7 +691,7 @@ int sw_queue_pool_new(
         sw_free(pool);
         return err;
     }
-    sw_count(pool->capacity_cell, pool->capacity);
+    sw_count(pool->capacity_cell, pool->capacity / pool->per_request);
     *ret_pool = pool;
     return SW_OK;
 }
@@ -669,7 +699,7 @@ int sw_queue_pool_new(
 void sw_queue_pool_free(struct sw_queue_pool *pool)
 {
     if (pool != NULL) {
-        sw_count(pool->capacity_cell, -pool->capacity);
+        sw_count(pool->capacity_cell, -(pool->capacity / pool->per_request));
     }
     sw_free(pool);
 }

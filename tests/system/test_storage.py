@@ -296,3 +296,50 @@ def test_a_damaged_file_is_put_aside_and_searched(start, tmp_path):
     assert list(tmp_path.glob("*.backup"))
     salvaged = gateway.metrics("/metrics/all")
     assert any(v == 50 for k, v in salvaged.items() if k.startswith("spanweir_exporter_queue_salvaged_requests"))
+
+
+# --- the batch processor in front of stores ------------------------------------------------------
+
+
+def with_batch(box, **batch):
+    """A batch processor at the end of each pipeline."""
+    box.tree["processors"] = {"batch": {"timeout": "60s", "send_batch_size": 100000, **batch}}
+    for pipeline in box.tree["service"]["pipelines"].values():
+        pipeline["processors"] = ["batch"]
+    return box
+
+
+def test_what_waits_in_batch_survives_kill_9(start, tmp_path, appliance):
+    backend = start.backend(SignalsBackend)
+    box = with_batch(Box(start, tmp_path, backend, environment=appliance))
+    gateway = box.gateway()
+    for s in SIGNALS:
+        with Sender(gateway.grpc, otlp.EXPORTS[s]) as sender:
+            for number in range(30):
+                assert sender.send(numbered(s, number), timeout=2) == (0, "")
+    assert not backend.arrivals
+    assert queued(gateway) == 3  # each a part of one batch
+    gateway.program.signal(signal.SIGKILL)
+    gateway.program.wait()
+    gateway = with_batch(box, timeout="500ms").gateway()
+    assert support.wait_for(lambda: queued(gateway) == 0)
+    for s in SIGNALS:
+        assert sorted(numbers(backend, s)) == list(range(30))
+    assert not unbalanced(gateway)
+    assert gateway.program.stop() == 0
+
+
+def test_batches_are_as_large_as_the_processor_makes_them(start, tmp_path):
+    backend = start.backend(SignalsBackend)
+    box = with_batch(Box(start, tmp_path, backend, pipelines=("traces",)), send_batch_size=100, timeout="1s",
+                     send_batch_max_size=100)
+    gateway = box.gateway()
+    with Sender(gateway.grpc) as sender:
+        for number in range(100):
+            assert sender.send(numbered("traces", number, 10)) == (0, "")
+    assert support.wait_for(lambda: queued(gateway) == 0)
+    sizes = [otlp.count(message(a)) for a in backend.arrivals]
+    assert sum(sizes) == 1000 and max(sizes) == 100
+    page = gateway.metrics()
+    assert any(k.startswith("otelcol_processor_batch_batch_size_trigger_send") and v >= 8 for k, v in page.items())
+    assert page['otelcol_exporter_queue_capacity{data_type="traces",exporter="otlp_grpc/traces"}'] == 100000
