@@ -208,7 +208,7 @@ static const struct {
     bool ready;
 } component_settings[] = {
     {"processor", "evict", false},
-    {"processor", "window", false},
+    {"processor", "window", true},
     {"exporter", "ring_generation", true},
     {"exporter", "failover", true},
     {"exporter", "drain_aware", true},
@@ -454,6 +454,23 @@ static const struct {
       "( )",
       "options of single components, each entry with kind and id as in the pipeline file"},
      read_components},
+    {{"components.window",
+      "group",
+      NULL,
+      "processor tail_sampling: what waits for its verdict lies in files that survive the process "
+      "being "
+      "killed, and is taken up at the next start; { } takes the defaults. Not the loss of power"},
+     NULL},
+    {{"components.window.directory",
+      "text",
+      "\"/dev/shm/spanweir\"",
+      "of the files, in a file system in memory; on a disk it is slower. One process at a time"},
+     NULL},
+    {{"components.window.size_mib",
+      "integer",
+      "1024",
+      "room for all that waits, over all workers; without room senders are refused"},
+     NULL},
     {{"components.ring_generation",
       "word",
       "\"C\"",

@@ -123,6 +123,7 @@ static int node_make(
     env->resolver = base->resolver;
     env->discovery = base->discovery;
     env->files = base->files;
+    env->durable = base->durable;
     env->journal = base->journal;
     env->environment = base->environment;
     env->baseline = base->baseline;

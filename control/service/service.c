@@ -258,6 +258,7 @@ static int make_pipelines(struct service *service, char *error, size_t error_siz
         .resolver = service->resolver,
         .discovery = service->discovery,
         .files = service->files,
+        .durable = true,
         .journal = service->journal,
         .environment = environment,
         .baseline = &service->baseline,

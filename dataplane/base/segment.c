@@ -6,36 +6,53 @@
 
 #define PAGE 4096u
 
-void sw_segments_init(struct sw_segments *segments, struct sw_account *account, uint32_t size)
+void sw_segments_init(
+    struct sw_segments *segments,
+    struct sw_account *account,
+    struct sw_segment_file *file,
+    uint32_t size
+)
 {
     SW_ASSERT(size > 0 && size <= UINT32_MAX - PAGE);
     *segments = (struct sw_segments){
         .account = account,
+        .file = file,
         .size = (size + PAGE - 1) / PAGE * PAGE,
     };
 }
 
+static uint8_t *map_anonymous(uint32_t size, bool populate)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | (populate ? MAP_POPULATE : 0);
+    void *data = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    return data != MAP_FAILED ? data : NULL;
+}
+
 // The node is on the heap: tests make the n-th allocation fail there.
-static struct sw_segment *map(uint32_t size, int populate)
+static struct sw_segment *map(struct sw_segments *segments, uint32_t size, bool populate)
 {
     struct sw_segment *segment = sw_zalloc(sizeof(*segment));
     if (segment == NULL) {
         return NULL;
     }
-    int flags = MAP_PRIVATE | MAP_ANONYMOUS | populate;
-    void *data = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
-    if (data == MAP_FAILED) {
+    segment->size = size;
+    segment->data = segments->file != NULL
+                        ? sw_segment_file_map(segments->file, size, populate, &segment->offset)
+                        : map_anonymous(size, populate);
+    if (segment->data == NULL) {
         sw_free(segment);
         return NULL;
     }
-    segment->data = data;
-    segment->size = size;
     return segment;
 }
 
-static void unmap(struct sw_segment *segment)
+static void unmap(struct sw_segments *segments, struct sw_segment *segment)
 {
-    munmap(segment->data, segment->size);
+    if (segments->file != NULL) {
+        sw_segment_file_unmap(segments->file, segment->data, segment->size, segment->offset);
+    } else {
+        munmap(segment->data, segment->size);
+    }
     sw_free(segment);
 }
 
@@ -61,10 +78,10 @@ void sw_segments_fini(struct sw_segments *segments)
 {
     SW_ASSERT(segments->taken_count == 0);
     while (segments->free_first != NULL) {
-        unmap(pop(segments));
+        unmap(segments, pop(segments));
     }
     if (segments->fresh != NULL) {
-        unmap(segments->fresh);
+        unmap(segments, segments->fresh);
         segments->fresh = NULL;
     }
 }
@@ -76,11 +93,11 @@ struct sw_segment *sw_segment_take(struct sw_segments *segments, uint32_t bytes)
         if (bytes > UINT32_MAX - PAGE) {
             return NULL;
         }
-        segment = map((bytes + PAGE - 1) / PAGE * PAGE, MAP_POPULATE);
+        segment = map(segments, (bytes + PAGE - 1) / PAGE * PAGE, true);
     } else if (segments->free_first != NULL) {
         segment = pop(segments);
     } else {
-        segment = map(segments->size, MAP_POPULATE);
+        segment = map(segments, segments->size, true);
     }
     if (segment == NULL) {
         return NULL;
@@ -105,14 +122,14 @@ void sw_segment_give(struct sw_segments *segments, struct sw_segment *segment)
     if (segment->size == segments->size) {
         push(segments, segment);
     } else {
-        unmap(segment);
+        unmap(segments, segment);
     }
 }
 
 int sw_segments_reserve(struct sw_segments *segments, uint32_t count)
 {
     while (segments->free_count < count) {
-        struct sw_segment *segment = map(segments->size, MAP_POPULATE);
+        struct sw_segment *segment = map(segments, segments->size, true);
         if (segment == NULL) {
             return SW_E_NOMEM;
         }
@@ -125,7 +142,7 @@ int sw_segments_reserve(struct sw_segments *segments, uint32_t count)
 static uint32_t touch(struct sw_segments *segments, uint32_t bytes)
 {
     if (segments->fresh == NULL) {
-        segments->fresh = map(segments->size, 0);
+        segments->fresh = map(segments, segments->size, false);
         segments->fresh_bytes = 0;
     }
     struct sw_segment *fresh = segments->fresh;
@@ -178,7 +195,7 @@ void sw_segments_tick(struct sw_segments *segments)
 bool sw_segments_trim(struct sw_segments *segments, uint32_t most)
 {
     for (; most > 0 && segments->excess > 0 && segments->free_count > 0; most--) {
-        unmap(pop(segments));
+        unmap(segments, pop(segments));
         segments->excess--;
     }
     return segments->excess > 0 && segments->free_count > 0;

@@ -10,6 +10,7 @@
 
 #include "dataplane/base/buf.h"
 #include "dataplane/base/err.h"
+#include "dataplane/base/segment_file.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,12 +21,14 @@ struct sw_segment {
     uint32_t used;           /**< the taker's: bytes filled, from the front */
     uint32_t mark;           /**< the taker's */
     uint32_t index;          /**< the taker's */
+    uint64_t offset;         /**< in the file */
     struct sw_segment *next; /**< the taker's while taken */
 };
 
 struct sw_segments {
     struct sw_account *account;
-    uint32_t size; /**< of an ordinary segment, a multiple of the page size */
+    struct sw_segment_file *file; /**< where they lie; NULL: in memory of the process */
+    uint32_t size;                /**< of an ordinary segment, a multiple of the page size */
     struct sw_segment *free_first;
     uint32_t free_count;
     uint32_t free_low;        /**< least free_count in this window */
@@ -41,8 +44,14 @@ struct sw_segments {
     uint64_t free_bytes;
 };
 
-/** @param size  of a segment; rounded up to whole pages */
-void sw_segments_init(struct sw_segments *segments, struct sw_account *account, uint32_t size);
+/** @param file  that segments lie in (segment_file.h), borrowed; NULL: none
+ * @param size  of a segment; rounded up to whole pages */
+void sw_segments_init(
+    struct sw_segments *segments,
+    struct sw_account *account,
+    struct sw_segment_file *file,
+    uint32_t size
+);
 
 /** Unmaps the free ones. All that were taken must have been given. */
 void sw_segments_fini(struct sw_segments *segments);

@@ -67,6 +67,7 @@ struct sw_batch {
     struct sw_branch
         *branch; /**< whose books it stands in (pipeline/balance.h); set by the pipeline */
     struct sw_batch *next; /**< for the list of whoever owns it */
+    uint64_t tag;          /**< likewise: a number of theirs; copies and cuts have none */
     struct sw_part parts_inline[2];
     struct sw_piece pieces_inline[4];
 };

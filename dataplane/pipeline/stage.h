@@ -141,6 +141,7 @@ struct sw_stage_env {
     struct sw_discovery *discovery; /**< discover.h; NULL: nothing is looked up (validate, tests) */
     struct sw_memory_baseline *baseline; /**< receive/memory_limiter.h */
     struct sw_files *files;              /**< storage/files; NULL: nothing is written */
+    bool durable;                        /**< what is to survive may be written (not by validate) */
     struct sw_journal *journal;          /**< storage/journal; NULL: nothing is stored */
     /** Exporters: how their queue joins in place of a batch processor (merge.h); NULL: it does not. */
     const struct sw_merge *merge;

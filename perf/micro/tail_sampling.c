@@ -1,15 +1,16 @@
-/* What tail sampling costs a span: sw-micro-tail-sampling [rounds]
+/* What tail sampling costs a span: sw-micro-tail-sampling [rounds [directory of a window]]
  *
  * One core in virtual time. Traces of 12 spans of about 800 bytes arrive in requests of 200 spans,
  * four services apart, as SDKs send them: runs of one to three spans of a trace, mixed with those
  * of others. They wait ten seconds, three policies vote (errors, slow ones, a tenth by hash), and
  * the kept ones go to a stage that drops them. CPU time is measured. Arrival is from admit to the
  * settled ticket, decision from the tick to the last batch; each line is the median of the rounds
- * after the first decisions. */
+ * after the first decisions. With a directory also with a window there, which survives kill -9. */
 #include "sampling/verdict/tail_sampling.h"
 
 #include "dataplane/base/clock.h"
 #include "dataplane/base/mem.h"
+#include "dataplane/pipeline/component.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -215,7 +216,7 @@ static struct sw_policy_conf policies[] = {
     {.name = "some", .type = SW_POLICY_PROBABILISTIC, .probabilistic = {.sampling_percentage = 10}},
 };
 
-static void run(unsigned rounds_count, bool joins)
+static void run(unsigned rounds_count, bool joins, const char *directory)
 {
     static struct sw_account account;
     static struct sw_core core;
@@ -240,8 +241,21 @@ static void run(unsigned rounds_count, bool joins)
     if (sw_metrics_new(1, &metrics) != SW_OK) {
         abort();
     }
+    struct sw_value_entry options[] = {
+        {.key = "directory", .value = {.kind = SW_VALUE_STRING, .string = directory}},
+    };
+    struct sw_value_entry settings[] = {
+        {.key = "window", .value = {.kind = SW_VALUE_MAP, .list = {options, 1}}},
+    };
+    const struct sw_appliance_view appliance = {
+        .kind = "processor",
+        .id = "tail_sampling",
+        .settings = {.kind = SW_VALUE_MAP, .list = {settings, 1}},
+    };
     const struct sw_stage_env env = {
         .id = "tail_sampling",
+        .appliance = directory != NULL ? &appliance : NULL,
+        .durable = true,
         .metrics = metrics,
         .account = &account,
         .cores_count = 1,
@@ -283,8 +297,9 @@ static void run(unsigned rounds_count, bool joins)
         }
     }
     printf(
-        "%-28s arrival %6.1f ns a span, decision %5.1f, kept %4.1f %%, table %" PRId64 " MiB\n",
+        "%-28s %s arrival %6.1f ns a span, decision %5.1f, kept %4.1f %%, table %" PRId64 " MiB\n",
         joins ? "in front of a batch stage" : "one payload a trace",
+        directory != NULL ? "window" : "      ",
         median(arrival, rounds_count),
         median(decision, rounds_count),
         100.0 * (double)kept_count / ((double)(rounds_count + 1) * SPANS_COUNT),
@@ -302,7 +317,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "1 to %d rounds\n", ROUNDS_MAX);
         return 2;
     }
-    run(rounds_count, false);
-    run(rounds_count, true);
+    run(rounds_count, false, NULL);
+    run(rounds_count, true, NULL);
+    if (argc > 2) {
+        run(rounds_count, false, argv[2]);
+        run(rounds_count, true, argv[2]);
+    }
     return 0;
 }

@@ -92,6 +92,8 @@ struct sw_trace_table_conf {
     bool early;           /**< decision_wait_after_root_received is on */
     uint64_t early_ticks; /**< R: its whole seconds */
     bool sizes;           /**< keep the size of each trace: sw_trace_size */
+    struct sw_segment_file
+        *file; /**< the window: spans lie in it and survive kill -9; NULL: they do not */
     /** A trace is pushed out by newer ones; undecided: its spans are lost. */
     void (*evicted)(void *context, const struct sw_trace *trace, uint64_t now_ns);
     void *context;
@@ -161,6 +163,53 @@ sw_trace_begins_group(const struct sw_trace *trace, const struct sw_shard_scope 
 /** conf.sizes: bytes of all its groups, each as the Collector counts it: the ResourceSpans message
  * of the group as it would write it, without schema URLs (reference: 3.6). */
 uint64_t sw_trace_size(const struct sw_trace_table *table, const struct sw_trace *trace);
+
+/* ---- the window (conf.file): what a replay after a crash needs to know. Without one these do nothing ----
+ *
+ * Payloads are what is handed on as one, by numbers from 1. A note that finds no memory is left out: then spans
+ * come again that were decided or delivered. */
+
+/** The trace's spans so far are part of a payload; 0: they are not sampled. */
+void sw_trace_note_decided(
+    struct sw_trace_table *table,
+    const uint8_t id[SW_TRACE_ID_BYTES],
+    uint32_t payload
+);
+/** Somebody else has the payload. */
+void sw_trace_note_released(struct sw_trace_table *table, uint32_t payload);
+/** A span that follows a decision and is no longer kept; its verdict is to be noted behind it.
+ * @return 0, SW_E_NOMEM, SW_E_TOO_LARGE */
+SW_CHECKED int sw_trace_note_late(
+    struct sw_trace_table *table,
+    const struct sw_shard_scope *scope,
+    const struct sw_shard_span *span
+);
+/** Spans of the trace with this number and of later ones are not recycled. 0: nothing is held. */
+void sw_trace_table_hold(struct sw_trace_table *table, uint32_t number);
+/** The number of the trace that came last: of what is handed on and is in no trace of the table. */
+uint32_t sw_trace_table_newest(const struct sw_trace_table *table);
+
+/** What a replay finds: spans of one trace and one ScopeSpans. */
+struct sw_replayed {
+    bool sampled; /**< the verdict was to keep them, and nobody has them; else undecided */
+    struct sw_bytes resource; /**< whole fields of a ResourceSpans */
+    struct sw_bytes scope;    /**< whole fields of a ScopeSpans */
+    struct sw_bytes spans;    /**< likewise */
+    uint32_t spans_count;
+};
+
+struct sw_window_replay;
+
+/** Reads a window's file of any content. What it finds must be validated like anything that comes from outside.
+ *
+ * @param file  stays as it is until the replay is freed
+ * @return 0 or SW_E_NOMEM
+ */
+SW_CHECKED int sw_window_replay_new(struct sw_bytes file, struct sw_window_replay **ret_replay);
+/** The next spans, in the order of their arrival. @return false: there are no more */
+bool sw_window_replay_next(struct sw_window_replay *replay, struct sw_replayed *ret_replayed);
+/** NULL is legal. */
+void sw_window_replay_free(struct sw_window_replay *replay);
 
 /* ---- time ---- */
 

@@ -60,8 +60,8 @@ uint64_t sw_trace_index_bytes(const struct trace_index *index);
 
 // Small, so that finding pages for one is well below a millisecond also on a slow system.
 #define SEGMENT_BYTES    (256u * 1024)
-#define SEGMENT_BEGIN    8u // a reference is never 0
-#define REF_OFFSET_BITS  16 // of an offset in words of 4 bytes
+#define SEGMENT_BEGIN    ((uint32_t)sizeof(struct segment_head)) // a reference is never 0
+#define REF_OFFSET_BITS  16                                      // of an offset in words of 4 bytes
 #define SEGMENTS_MAX     (1u << (32 - REF_OFFSET_BITS))
 #define RECORD_BYTES_MAX (1u << 30)
 _Static_assert(SEGMENT_BYTES / 4 == 1u << REF_OFFSET_BITS, "references reach the whole segment");
@@ -70,9 +70,30 @@ _Static_assert(SEGMENT_BYTES / 4 == 1u << REF_OFFSET_BITS, "references reach the
 #define RECORD_SCOPE 0x40000000u // first record of its ScopeSpans
 #define RECORD_SIZE  0x3fffffffu
 
-/*  segment:  | 8 | resource | scope | record spans… | record spans… | scope | record spans… |
- *  All begin at multiples of 4; offsets and sizes in bytes. */
+/*  segment:  | head | resource | scope | record spans… | record spans… | scope | record spans… | note |
+ *  All begin at multiples of 4 and with their kind; offsets and sizes in bytes. A window's segments can be read
+ *  without anything else (replay.c). */
+enum item_kind {
+    ITEM_RESOURCE = 0x52534352, // arbitrary, so that rubbish is hardly taken for one
+    ITEM_SCOPE = 0x45504353,
+    ITEM_RECORD = 0x44524352,
+    ITEM_DECIDED = 0x44434544,
+    ITEM_RELEASED = 0x534c4552,
+};
+
+#define SEGMENT_MAGIC 0x31575753u // "SWW1"
+
+struct segment_head {
+    uint32_t magic;
+    _Atomic uint32_t committed; // what lies before is whole; 0: nothing is
+    uint64_t sequence;          // of the store's segments
+    uint32_t size;              // of the segment
+    uint32_t reserved[3];
+};
+_Static_assert(sizeof(struct segment_head) == 32, "the form of files");
+
 struct record {
+    uint32_t kind;
     uint32_t before;     // reference to the record before it of the same trace; 0: the first
     uint32_t size_flags; // bytes of the spans that follow
     uint32_t scope;      // offset of its struct stored_scope in the same segment
@@ -81,14 +102,29 @@ struct record {
 };
 
 struct stored_scope {
+    uint32_t kind;
     uint32_t resource; // offset of its struct stored_bytes in the same segment
     uint32_t size;
     uint8_t data[];
 };
 
 struct stored_bytes {
+    uint32_t kind;
     uint32_t size;
     uint8_t data[];
+};
+
+/* A verdict: the spans of the trace so far are not sampled, or part of a payload. */
+struct decided_note {
+    uint32_t kind;
+    uint32_t payload; // 0: not sampled
+    uint8_t id[SW_TRACE_ID_BYTES];
+};
+
+/* The next owner has a payload, or it failed for good. */
+struct released_note {
+    uint32_t kind;
+    uint32_t payload;
 };
 
 /* What the open segment holds already, by content. */
@@ -124,6 +160,8 @@ struct store {
     uint32_t open_stamp;  // its ScopeSpans
     uint32_t known_count;
     uint32_t pins_count; // gathers under way
+    uint64_t sequence;   // of the segment that was opened last
+    uint32_t held;       // segments with this trace or later ones stay; 0: none is held
     struct recent recent[RECENT_SLOTS];
     struct known known[KNOWN_SLOTS];
 };
@@ -241,7 +279,8 @@ void sw_trace_size_add(
 
 /* ---- store.c ---- */
 
-SW_CHECKED int sw_trace_store_init(struct store *store, struct sw_account *account);
+SW_CHECKED int
+sw_trace_store_init(struct store *store, struct sw_account *account, struct sw_segment_file *file);
 void sw_trace_store_fini(struct store *store);
 
 static inline void *store_at(const struct store *store, uint32_t segment, uint32_t offset)

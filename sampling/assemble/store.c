@@ -5,9 +5,13 @@
 
 #define PREFETCH_BYTES 832u
 
-int sw_trace_store_init(struct store *store, struct sw_account *account)
+int sw_trace_store_init(
+    struct store *store,
+    struct sw_account *account,
+    struct sw_segment_file *file
+)
 {
-    sw_segments_init(&store->pool, account, SEGMENT_BYTES);
+    sw_segments_init(&store->pool, account, file, SEGMENT_BYTES);
     return SW_OK;
 }
 
@@ -17,8 +21,30 @@ static void index_put(struct store *store, uint32_t index)
     store->free_indices[store->free_indices_count++] = index;
 }
 
+/* Until here the segment is whole: whoever finds it after a crash reads no further. */
+static void commit(struct sw_segment *segment)
+{
+    struct segment_head *head = (struct segment_head *)segment->data;
+    atomic_store_explicit(&head->committed, segment->used, memory_order_release);
+}
+
+static void begin(struct store *store, struct sw_segment *segment)
+{
+    struct segment_head *head = (struct segment_head *)segment->data;
+    atomic_store_explicit(&head->committed, 0, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+    head->magic = SEGMENT_MAGIC;
+    head->sequence = ++store->sequence;
+    head->size = segment->size;
+    segment->used = SEGMENT_BEGIN;
+    segment->mark = 0;
+    commit(segment);
+}
+
 static void segment_give(struct store *store, struct sw_segment *segment)
 {
+    struct segment_head *head = (struct segment_head *)segment->data;
+    atomic_store_explicit(&head->committed, 0, memory_order_release);
     index_put(store, segment->index);
     sw_segment_give(&store->pool, segment);
 }
@@ -78,7 +104,7 @@ static struct sw_segment *segment_take(struct store *store, uint32_t bytes)
                          ? store->free_indices[--store->free_indices_count]
                          : store->segments_count++;
     store->segments[segment->index] = segment;
-    segment->used = SEGMENT_BEGIN;
+    begin(store, segment);
     return segment;
 }
 
@@ -110,6 +136,9 @@ void sw_trace_table_sweep(struct sw_trace_table *table)
         return;
     }
     uint32_t decided = table->wait.cursor;
+    if (store->held != 0 && is_before(store->held, decided)) {
+        decided = store->held; // its payload is not anybody else's yet
+    }
     while (store->closed_first != NULL && is_before(store->closed_first->mark, decided)) {
         struct sw_segment *segment = store->closed_first;
         store->closed_first = segment->next;
@@ -123,8 +152,7 @@ void sw_trace_table_sweep(struct sw_trace_table *table)
     struct sw_segment *open = store->open;
     if (store->closed_first == NULL && open != NULL && open->used > SEGMENT_BEGIN
         && is_before(open->mark, decided)) {
-        open->used = SEGMENT_BEGIN;
-        open->mark = 0;
+        begin(store, open);
         forget_content(store);
     }
 }
@@ -199,6 +227,7 @@ static uint32_t put_resource(struct sw_segment *segment, struct sw_bytes bytes)
 {
     uint32_t offset = aligned(segment->used);
     struct stored_bytes *stored = (struct stored_bytes *)(segment->data + offset);
+    stored->kind = ITEM_RESOURCE;
     stored->size = (uint32_t)bytes.size;
     copy_bytes(stored->data, bytes);
     segment->used = offset + (uint32_t)(sizeof(*stored) + bytes.size);
@@ -209,6 +238,7 @@ static uint32_t put_scope(struct sw_segment *segment, uint32_t resource, struct 
 {
     uint32_t offset = aligned(segment->used);
     struct stored_scope *stored = (struct stored_scope *)(segment->data + offset);
+    stored->kind = ITEM_SCOPE;
     stored->resource = resource;
     stored->size = (uint32_t)bytes.size;
     copy_bytes(stored->data, bytes);
@@ -314,6 +344,7 @@ static void put_record(
             flags |= RECORD_GROUP;
         }
     }
+    record->kind = ITEM_RECORD;
     record->before = trace->last;
     record->size_flags = span->field_size | flags;
     record->scope = scope_at;
@@ -350,6 +381,7 @@ static int append_large(
     struct record *record = (struct record *)(segment->data + SEGMENT_BEGIN);
     uint32_t resource = put_resource(segment, scope->resource);
     record->scope = put_scope(segment, resource, scope->scope);
+    commit(segment);
     close_segment(store, segment);
     if (table->conf.sizes) {
         sw_trace_size_add(table, trace, scope, span, record->size_flags);
@@ -398,8 +430,11 @@ static bool extend(
     struct record *record = (struct record *)(open->data + store->open_record);
     memcpy(open->data + open->used, span->field, span->field_size);
     open->used += span->field_size;
+    // Behind the bytes: a crash in between leaves a record that ends before them.
+    atomic_signal_fence(memory_order_release);
     record->size_flags += span->field_size;
     record->spans_count++;
+    commit(open);
     prefetch_room(open);
     return true;
 }
@@ -435,6 +470,7 @@ static int append_record(
     uint32_t scope_at = scope_offset(store, scope);
     uint32_t offset = aligned(open->used);
     put_record(open, trace, scope, span, offset, scope_at);
+    commit(open);
     prefetch_room(open);
     store->open_record = offset;
     store->open_number = trace->number;
@@ -443,6 +479,77 @@ static int append_record(
         sw_trace_size_add(table, trace, scope, span, record_at(store, trace->last)->size_flags);
     }
     return SW_OK;
+}
+
+/* ---- notes for a replay ---- */
+
+// A place at the end of the open segment. @return NULL: no memory
+static void *put_note(struct sw_trace_table *table, uint32_t size)
+{
+    struct store *store = &table->store;
+    if (store->pool.file == NULL) {
+        return NULL;
+    }
+    if ((store->open == NULL || size + 4 > store->open->size - store->open->used)
+        && open_next(store) != SW_OK) {
+        return NULL;
+    }
+    struct sw_segment *open = store->open;
+    if (open->used == SEGMENT_BEGIN) {
+        open->mark = table->wait.cursor - 1; // it holds nothing that waits
+    }
+    uint32_t offset = aligned(open->used);
+    open->used = offset + size;
+    store->open_record = 0;
+    return open->data + offset;
+}
+
+void sw_trace_note_decided(
+    struct sw_trace_table *table,
+    const uint8_t id[SW_TRACE_ID_BYTES],
+    uint32_t payload
+)
+{
+    struct decided_note *note_ = put_note(table, sizeof(*note_));
+    if (note_ != NULL) {
+        note_->kind = ITEM_DECIDED;
+        note_->payload = payload;
+        memcpy(note_->id, id, SW_TRACE_ID_BYTES);
+        commit(table->store.open);
+    }
+}
+
+void sw_trace_note_released(struct sw_trace_table *table, uint32_t payload)
+{
+    struct released_note *note_ = put_note(table, sizeof(*note_));
+    if (note_ != NULL) {
+        *note_ = (struct released_note){ITEM_RELEASED, payload};
+        commit(table->store.open);
+    }
+}
+
+int sw_trace_note_late(
+    struct sw_trace_table *table,
+    const struct sw_shard_scope *scope,
+    const struct sw_shard_span *span
+)
+{
+    // As if of a trace that nobody looks for; it is as new as any.
+    struct sw_trace nobody = {.number = sw_trace_table_newest(table)};
+    bool sizes = table->conf.sizes;
+    if (table->store.pool.file == NULL) {
+        return SW_OK;
+    }
+    table->conf.sizes = false;
+    int err = append_record(table, &nobody, scope, span);
+    table->conf.sizes = sizes;
+    table->store.open_record = 0;
+    return err;
+}
+
+void sw_trace_table_hold(struct sw_trace_table *table, uint32_t number)
+{
+    table->store.held = number;
 }
 
 int sw_trace_append(

@@ -29,7 +29,7 @@ int sw_trace_table_new(const struct sw_trace_table_conf *conf, struct sw_trace_t
     uint64_t numbers = (uint64_t)conf->limits->traces_max * NUMBERS_FACTOR;
     table->numbers_max = (uint32_t)SW_MIN(SW_MAX(numbers, NUMBERS_LEAST), NUMBERS_MOST);
     sw_trace_wait_init(table);
-    if (sw_trace_store_init(&table->store, conf->account) != SW_OK
+    if (sw_trace_store_init(&table->store, conf->account, conf->file) != SW_OK
         || sw_trace_index_init(&table->index, conf->account) != SW_OK) {
         sw_trace_table_free(table);
         return SW_E_NOMEM;
@@ -381,4 +381,9 @@ void sw_trace_table_stats(
                        + table->store.pool.taken_bytes + table->wait.ghosts.bytes
                        + table->wait.moves.bytes;
     ret_stats->free_bytes = table->store.pool.free_bytes;
+}
+
+uint32_t sw_trace_table_newest(const struct sw_trace_table *table)
+{
+    return table->next - 1 != 0 ? table->next - 1 : UINT32_MAX;
 }

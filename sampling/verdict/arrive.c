@@ -33,6 +33,7 @@ static uint32_t run_end(const struct run *run, uint32_t from)
 void sw_sampler_too_large(struct sampler *sampler, struct sw_trace *trace)
 {
     sampler_book(sampler, SW_FLOW_NOT_SAMPLED, trace->spans_count);
+    sw_trace_note_decided(sampler->table, trace->id, 0);
     sw_trace_drop_spans(trace);
     trace->state = SW_TRACE_NOT_SAMPLED;
     trace->decided_ns = 0;

@@ -61,6 +61,7 @@ static uint16_t ballot(struct sampler *sampler, struct sw_trace *trace)
 static void not_sampled(struct sampler *sampler, struct sw_trace *trace)
 {
     sampler_book(sampler, SW_FLOW_NOT_SAMPLED, trace->spans_count);
+    sw_trace_note_decided(sampler->table, trace->id, 0);
     sw_trace_drop_spans(trace);
     trace->state = SW_TRACE_NOT_SAMPLED;
 }
@@ -163,6 +164,7 @@ enum progress sw_decide(struct sampler *sampler)
     if (!sw_release_flush(sampler) || release_blocked(&sampler->release)) {
         return PROGRESS_WAIT;
     }
+    sw_release_hold(sampler);
     sw_trace_table_sweep(sampler->table);
     if (sampler->round) {
         round_done(sampler);

@@ -94,12 +94,35 @@ static struct sw_batch *make_batch(struct sampler *sampler, const struct group *
     return batch;
 }
 
+// In the window first, as everything that is owned here.
+static int note(struct sampler *sampler, const struct run *run, uint64_t *ret_tag)
+{
+    *ret_tag = 0;
+    if (sampler->file == NULL) {
+        return SW_OK;
+    }
+    for (uint32_t at = run->from; at < run->to; at++) {
+        int err = sw_trace_note_late(sampler->table, run_scope(run, at), run_span(run, at));
+        if (err != SW_OK) {
+            return SW_E_NOMEM;
+        }
+    }
+    *ret_tag = sw_release_tag(sampler, sw_trace_table_newest(sampler->table));
+    sw_trace_note_decided(sampler->table, run_span(run, run->from)->trace_id, payload_of(*ret_tag));
+    return SW_OK;
+}
+
 static int pass_on(struct sampler *sampler, const struct run *run, struct sw_bytes mark)
 {
     const struct group group = {.run = run, .mark = mark};
     struct sw_batch *batch = make_batch(sampler, &group);
     if (batch == NULL) {
         return SW_E_NOMEM;
+    }
+    int err = note(sampler, run, &batch->tag);
+    if (err != SW_OK) {
+        sw_batch_free(batch);
+        return err;
     }
     sampler->held_count += batch->items_count;
     sw_release_emit(sampler, batch);

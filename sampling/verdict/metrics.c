@@ -82,6 +82,8 @@ FAMILY(moved, OURS "moved_spans", SW_COUNTER, "{spans}",
 FAMILY(table_bytes, OURS "table_bytes", SW_GAUGE, "By", "Memory that the trace table uses");
 FAMILY(free_bytes, OURS "table_free_bytes", SW_GAUGE, "By",
        "Memory of the trace table that is mapped and free");
+FAMILY(replayed, OURS "replayed_spans", SW_COUNTER, "{spans}",
+       "Spans of a window that were taken up after an earlier process had ended");
 // clang-format on
 
 struct wanted {
@@ -201,6 +203,7 @@ int sw_tail_cells_make(
         {&moved, &cells->moved, 1, {{"processor", env->id}}},
         {&table_bytes, &cells->table_bytes, 1, {{"processor", env->id}}},
         {&free_bytes, &cells->free_bytes, 1, {{"processor", env->id}}},
+        {&replayed, &cells->replayed, 1, {{"processor", env->id}}},
     };
     int err = make(env, core, wanted, SW_ARRAY_SIZE(wanted));
     return err == SW_OK ? make_policies(cells, env, policies, core) : err;

@@ -80,6 +80,8 @@ static void settled(struct sw_ticket *ticket)
         );
     }
     sw_outcome_fini(outcome);
+    sw_trace_note_released(sampler->table, payload_of(mine->tag));
+    mine->tag = 0;
     mine->next = sampler->release.free_tickets;
     sampler->release.free_tickets = mine;
     sampler->release.tickets_count--;
@@ -103,6 +105,7 @@ static bool send(struct sampler *sampler, struct sw_batch *batch)
     if (sampler->ledger != NULL) {
         sampler->ledger->flow[SW_FLOW_HELD] -= batch->items_count;
     }
+    ticket->tag = batch->tag;
     sw_ticket_init(&ticket->ticket, settled);
     sw_stage_consume(next, batch, &ticket->ticket);
     return true;
@@ -111,6 +114,9 @@ static bool send(struct sampler *sampler, struct sw_batch *batch)
 static void keep(struct sampler *sampler, struct sw_batch *batch)
 {
     struct release *release = &sampler->release;
+    uint32_t number = number_of(batch->tag);
+    bool older = (int32_t)(number - release->kept_number) < 0;
+    release->kept_number = release->first == NULL || older ? number : release->kept_number;
     batch->next = NULL;
     if (release->last != NULL) {
         release->last->next = batch;
@@ -170,9 +176,44 @@ bool sw_release_flush(struct sampler *sampler)
     SW_ASSERT(err == SW_OK);
     sw_buf_unref(buf);
     batch->arrived_ns = sampler->stage.core->now_ns;
+    batch->tag = release->tag;
     release->items_count = 0;
     sw_release_emit(sampler, batch);
     return true;
+}
+
+/* ---- the window ---- */
+
+uint64_t sw_release_tag(struct sampler *sampler, uint32_t number)
+{
+    uint32_t payload = ++sampler->release.payloads_count;
+    if (payload == 0 || payload == UINT32_MAX) { // none, and the replay's own
+        payload = sampler->release.payloads_count = 1;
+    }
+    return (uint64_t)payload << 32 | number;
+}
+
+static void hold(uint32_t *held, bool any, uint32_t number)
+{
+    if (any && (*held == 0 || (int32_t)(number - *held) < 0)) {
+        *held = number;
+    }
+}
+
+void sw_release_hold(struct sampler *sampler)
+{
+    const struct release *release = &sampler->release;
+    uint32_t held = 0;
+    if (sampler->file == NULL) {
+        return;
+    }
+    hold(&held, release->phase != RELEASE_NONE, release->number);
+    hold(&held, release->buf != NULL && release->buf->size > 0, number_of(release->tag));
+    hold(&held, release->first != NULL, release->kept_number);
+    for (unsigned i = 0; i < TICKETS_MAX; i++) {
+        hold(&held, release->tickets[i].tag != 0, number_of(release->tickets[i].tag));
+    }
+    sw_trace_table_hold(sampler->table, held);
 }
 
 /* ---- copying ---- */
@@ -181,6 +222,8 @@ void sw_release_trace(struct sampler *sampler, struct sw_trace *trace)
 {
     struct release *release = &sampler->release;
     SW_ASSERT(release->phase == RELEASE_NONE);
+    memcpy(release->id, trace->id, SW_TRACE_ID_BYTES);
+    release->number = trace->number;
     sw_trace_gather_begin(&release->gather, sampler->table, trace);
     release->gather.mark = sw_tail_mark(sampler->shared->marks, trace->policy, false);
     release->phase = RELEASE_MEASURE;
@@ -207,6 +250,11 @@ static bool place(struct sampler *sampler)
             return false;
         }
     }
+    if (release->buf->size == 0) {
+        release->tag = sw_release_tag(sampler, release->number);
+    } else if ((int32_t)(release->number - number_of(release->tag)) < 0) {
+        release->tag = (uint64_t)payload_of(release->tag) << 32 | release->number;
+    }
     release->end = release->buf->data + release->buf->size + bytes;
     release->phase = RELEASE_WRITE;
     return true;
@@ -223,6 +271,8 @@ static void placed(struct sampler *sampler)
     } else {
         sw_trace_gather_end(&release->gather);
         release->phase = RELEASE_NONE;
+        // Only now: a crash before this decides the trace again.
+        sw_trace_note_decided(sampler->table, release->id, payload_of(release->tag));
     }
 }
 

@@ -165,6 +165,7 @@ static void on_evicted(void *context, const struct sw_trace *trace, uint64_t now
     sw_measure(sampler->cells.removal_age, sw_trace_age_s(trace, now_ns));
     if (trace->state == SW_TRACE_UNDECIDED) {
         sampler_book(sampler, SW_FLOW_EVICTED, trace->spans_count);
+        sw_trace_note_decided(sampler->table, trace->id, 0);
     }
 }
 
@@ -172,7 +173,7 @@ static int tail_start(struct sw_stage *stage)
 {
     struct sampler *sampler = (struct sampler *)stage;
     sw_timer_set(&stage->core->timers, &sampler->tick, stage->core->now_ns + SW_NS_PER_S);
-    return SW_OK;
+    return sampler->file != NULL ? sw_window_start(sampler) : SW_OK;
 }
 
 // @return true when nothing is held here, and nothing can come any more
@@ -181,7 +182,7 @@ static bool is_empty(const struct sampler *sampler)
     const struct release *release = &sampler->release;
     return atomic_load_explicit(&sampler->shared->sources_count, memory_order_acquire) == 0
            && sampler->parts_first == NULL && release->phase == RELEASE_NONE && release->buf == NULL
-           && release->first == NULL && release->tickets_count == 0;
+           && release->first == NULL && release->tickets_count == 0 && !sw_window_busy(sampler);
 }
 
 static int tail_drain(struct sw_stage *stage, uint64_t deadline_ns)
@@ -202,6 +203,7 @@ static int tail_drain(struct sw_stage *stage, uint64_t deadline_ns)
     // Empty before means: what was given last is in the table when it is looked at.
     bool empty = is_empty(sampler);
     if (sw_decide(sampler) == PROGRESS_DONE && empty && is_empty(sampler)) {
+        sampler->drained = true;
         return SW_OK;
     }
     sampler_wake(sampler);
@@ -216,6 +218,8 @@ static void tail_free(struct sw_stage *stage)
     }
     sw_timer_cancel(&stage->core->timers, &sampler->tick);
     sw_timer_cancel(&stage->core->timers, &sampler->parts_retry);
+    sampler->shared->drained_count += sampler->drained;
+    sw_window_fini(sampler);
     sw_core_task_cancel(stage->core, &sampler->task);
     sw_core_task_cancel(stage->core, &sampler->memory);
     if (sampler->table != NULL) {
@@ -225,6 +229,7 @@ static void tail_free(struct sw_stage *stage)
     sw_told_fini(sampler);
     sw_policy_ballot_free(sampler->ballot);
     sw_trace_table_free(sampler->table);
+    sw_segment_file_free(sampler->file);
     sw_decision_cache_fini(&sampler->sampled);
     sw_decision_cache_fini(&sampler->not_sampled);
     sw_free(sampler->cells.policies);
@@ -263,6 +268,7 @@ static int make_table(struct sampler *sampler)
         .early = early,
         .early_ticks = early ? whole_seconds(conf->decision_wait_after_root_ns) : 0,
         .sizes = conf->maximum_trace_size_bytes > 0,
+        .file = sampler->file,
         .evicted = on_evicted,
         .context = sampler,
     };
@@ -279,7 +285,13 @@ static int make_parts(struct sampler *sampler, const struct sw_stage_env *env)
     struct tail_shared *shared = sampler->shared;
     struct sw_core *core = sampler->stage.core;
     const struct sw_shard_key *key = &shared->handoff.key;
-    int err = make_table(sampler);
+    int err = SW_OK;
+    if (shared->window != NULL) {
+        err = sw_segment_file_new(shared->window, core->index, &sampler->file);
+    }
+    if (err == SW_OK) {
+        err = make_table(sampler);
+    }
     if (err != SW_OK) {
         return err;
     }
@@ -336,6 +348,7 @@ static void tail_shared_free(void *shared_ptr)
 {
     struct tail_shared *shared = shared_ptr;
     if (shared != NULL) {
+        sw_segment_dir_close(shared->window, shared->drained_count == shared->cores_count);
         sw_tail_marks_free(shared->marks);
         sw_policy_set_free(shared->policies);
         sw_free(shared);
@@ -368,6 +381,12 @@ static int tail_shared_new(const struct sw_stage_env *env, const void *conf_ptr,
     bool caches = shared->sampled.most > 0 || shared->not_sampled.most > 0;
     sw_trace_limits_init(&shared->limits, conf->num_traces, caches || conf->block_on_overflow);
     shared->handoff.key.by_right_half = caches;
+    shared->cores_count = env->cores_count;
+    err = sw_window_open(env, shared);
+    if (err != SW_OK) {
+        tail_shared_free(shared);
+        return err;
+    }
     *ret_shared = shared;
     return SW_OK;
 }
@@ -376,4 +395,5 @@ const struct sw_stage_class sw_tail_sampling_class = {
     .shared_new = tail_shared_new,
     .shared_free = tail_shared_free,
     .create = tail_create,
+    .options = true,
 };

@@ -3,6 +3,7 @@
 
 #include "dataplane/base/clock.h"
 #include "dataplane/base/event.h"
+#include "dataplane/base/segment_file.h"
 #include "dataplane/pipeline/balance.h"
 #include "dataplane/pipeline/cells.h"
 #include "dataplane/pipeline/decisions.h"
@@ -25,6 +26,10 @@ struct tail_shared {
     struct sw_decision_credit not_sampled;
     _Atomic uint32_t sources_count; // batches that are on the way between cores
     _Atomic uint32_t stalled_count; // cores that cannot go on: senders are refused
+    struct sw_segment_dir *window;  // NULL: what waits is in memory alone
+    unsigned cores_count;
+    unsigned
+        drained_count; // control, when the cores have stopped: those that held nothing at the end
 };
 
 /* ---- metrics.c: cells of one core ---- */
@@ -53,6 +58,7 @@ struct tail_cells {
     struct sw_cell *moved;
     struct sw_cell *table_bytes;
     struct sw_cell *free_bytes;
+    struct sw_cell *replayed;
     struct policy_cells *policies;
 };
 
@@ -85,6 +91,7 @@ struct sampler;
 struct tail_ticket {
     struct sw_ticket ticket;
     struct sampler *sampler;
+    uint64_t tag;             // of its batch; 0: it is free
     struct tail_ticket *next; // while free
 };
 
@@ -98,9 +105,14 @@ enum release_phase {
 struct release {
     enum release_phase phase;
     struct sw_trace_gather gather;
-    uint8_t *end;           // where writing stands
-    struct sw_buf *buf;     // the payload that is being filled, NULL: none
-    uint32_t items_count;   // in it
+    uint8_t id[SW_TRACE_ID_BYTES]; // of the trace that is on its way
+    uint32_t number;               // likewise
+    uint8_t *end;                  // where writing stands
+    struct sw_buf *buf;            // the payload that is being filled, NULL: none
+    uint32_t items_count;          // in it
+    uint64_t tag;                  // payload_tag of it
+    uint32_t payloads_count;
+    uint32_t kept_number;   // with a kept payload: the oldest trace in any of them
     struct sw_batch *first; // payloads without room downstream, in order
     struct sw_batch *last;
     uint64_t held_bytes;
@@ -157,6 +169,9 @@ struct sampler {
     struct sw_task memory; // pre-faults what the next spans will lie in
     struct release release;
     struct tail_cells cells;
+    struct sw_segment_file *file; // the window; NULL: there is none
+    struct window *replay;        // window.c: what an earlier process left, while there is any
+    bool drained;
 };
 
 /* Spans that were held leave for another entry of the books. */
@@ -229,6 +244,16 @@ enum progress sw_decide(struct sampler *sampler);
 /* The trace was decided and its spans have gone: it leaves the table if the cache takes it. */
 void sw_decided(struct sampler *sampler, struct sw_trace *trace, struct sw_decision_cache *cache);
 
+/* ---- window.c: what waits survives kill -9 ---- */
+
+/* The option `window` of the appliance file. @return 0, SW_E_NOMEM, SW_E_INVALID, SW_E_UNSUPPORTED, SW_E_SYSTEM
+ * with env->error saying what is wrong */
+SW_CHECKED int sw_window_open(const struct sw_stage_env *env, struct tail_shared *shared);
+/* Takes up what an earlier process left. On the core. @return 0 or SW_E_NOMEM */
+SW_CHECKED int sw_window_start(struct sampler *sampler);
+bool sw_window_busy(const struct sampler *sampler);
+void sw_window_fini(struct sampler *sampler);
+
 /* ---- release.c ---- */
 
 void sw_release_init(struct sampler *sampler);
@@ -241,8 +266,24 @@ enum progress sw_release_step(struct sampler *sampler, uint32_t *effort);
 SW_CHECKED bool sw_release_flush(struct sampler *sampler);
 /* Hands a payload on or, without room, keeps it. */
 void sw_release_emit(struct sampler *sampler, struct sw_batch *batch);
+/* A tag for a payload whose oldest trace is this one. */
+uint64_t sw_release_tag(struct sampler *sampler, uint32_t number);
+/* What is not anybody else's yet stays in the window. */
+void sw_release_hold(struct sampler *sampler);
 /* Gives up what is on its way. */
 void sw_release_give_up(struct sampler *sampler);
+
+/* The number of a payload, in the window's notes. */
+static inline uint32_t payload_of(uint64_t tag)
+{
+    return (uint32_t)(tag >> 32);
+}
+
+/* Its oldest trace. */
+static inline uint32_t number_of(uint64_t tag)
+{
+    return (uint32_t)tag;
+}
 
 static inline bool release_blocked(const struct release *release)
 {

@@ -206,6 +206,14 @@ class Show:
         ports = wait_for(self.sink, "the backend", ports)
         self.sink_port, self.sink_control = ports["listening"], ports["control"]
 
+    @staticmethod
+    def window():
+        """The example's appliance file, its window in a folder of this run."""
+        text = (EXAMPLES / "gateway.conf").read_text(encoding="utf-8")
+        path = OUT / "gateway.conf"
+        path.write_text(text.replace("/dev/shm/spanweir", str(OUT / "window")), encoding="utf-8")
+        return path
+
     def start_gateway(self):
         """(address, what its health check says)"""
         path = self.options.config or EXAMPLES / "gateway.yaml"
@@ -213,7 +221,9 @@ class Show:
             grpc, self.page = addresses_of(self.binary, path, self.environment)
         else:
             grpc, self.page = self.environment["GATEWAY_GRPC"], int(self.environment["GATEWAY_METRICS"])
-        self.gateway = self.child("gateway", [self.binary, "--config", path], environment=self.environment)
+        appliance = [] if self.options.config else ["--appliance", self.window()]
+        self.gateway = self.child("gateway", [self.binary, "--config", path, *appliance],
+                                  environment=self.environment)
         wait_for(self.gateway, "the gateway", lambda: connects(grpc))
         if self.options.config:
             return grpc, str(path)

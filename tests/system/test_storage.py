@@ -343,3 +343,133 @@ def test_batches_are_as_large_as_the_processor_makes_them(start, tmp_path):
     page = gateway.metrics()
     assert any(k.startswith("otelcol_processor_batch_batch_size_trigger_send") and v >= 8 for k, v in page.items())
     assert page['otelcol_exporter_queue_capacity{data_type="traces",exporter="otlp_grpc/traces"}'] == 100000
+
+
+# --- the window of tail_sampling -----------------------------------------------------------------
+
+
+def sampling(start, tmp_path, backend, workers, wait="1s"):
+    """Traces wait in a window, kept ones go through batch into a store."""
+    appliance = tmp_path / "appliance.conf"
+    box = with_batch(Box(start, tmp_path / "queue", backend, {"create_directory": True}, pipelines=("traces",)),
+                     timeout="100ms", send_batch_size=1000, send_batch_max_size=1000)
+    box.tree["processors"]["tail_sampling"] = {
+        "decision_wait": wait, "num_traces": 1000000, "policies": [{"name": "errors", "type": "status_code",
+                                             "status_code": {"status_codes": ["ERROR"]}}]}
+    box.tree["service"]["pipelines"]["traces"]["processors"] = ["tail_sampling", "batch"]
+    box.environment = {"SPANWEIR_APPLIANCE": str(appliance)}
+
+    def configure(count):
+        appliance.write_text(f'workers = {count};\ncomponents = ({{ kind = "processor"; id = "tail_sampling"; '
+                             f'window = {{ directory = "{tmp_path}/window"; size_mib = 64; }}; }});\n',
+                             encoding="utf-8")
+
+    configure(workers)
+    box.workers = configure
+    return box
+
+
+def traces(first, count, spans=3):
+    """Every other one has an error."""
+    return [support.span(t, n, error=t % 2 == 0 and n == 1) for t in range(first, first + count) for n in range(spans)]
+
+
+class TraceSender(threading.Thread):
+    """Whole traces, as fast as they are answered."""
+
+    def __init__(self, address, first):
+        super().__init__(daemon=True)
+        self.address, self.first, self.acknowledged, self.done = address, first, [], threading.Event()
+
+    def run(self):
+        with Sender(self.address) as sender:
+            while not self.done.is_set():
+                spans = traces(self.first, 10)
+                self.first += 10
+                if sender.send(support.request(spans), timeout=1)[0] == 0:
+                    self.acknowledged += support.sent_ids(spans)
+                time.sleep(0.002)
+
+
+def test_the_window_survives_kill_9(start, tmp_path):
+    backend = start.backend(SignalsBackend)
+    box = sampling(start, tmp_path, backend, 1)
+    dice, acknowledged, first = random.Random(3), [], 1
+    for turn in range(max(2, ROUNDS // 7)):
+        box.workers(1 + turn % 3)  # what one count of workers left, another takes up
+        gateway = box.gateway()
+        sender = TraceSender(gateway.grpc, first)
+        sender.start()
+        time.sleep(dice.uniform(0.3, 3))
+        gateway.program.signal(signal.SIGKILL)
+        gateway.program.wait()
+        sender.done.set()
+        sender.join()
+        acknowledged += sender.acknowledged
+        first = sender.first + 10
+    gateway = box.gateway()
+    wanted = {i for i in acknowledged if i[0] % 2 == 0}
+    refused = {i for i in acknowledged if i[0] % 2 == 1}
+    support.wait_for(lambda: not wanted - set(support.ids(backend)), 20)
+    arrived = support.ids(backend)
+    assert len(wanted) > 100
+    assert not wanted - set(arrived), "acknowledged and lost"
+    assert not refused & set(arrived), "another verdict after the crash"
+    assert not unbalanced(gateway)
+    assert gateway.program.stop() == 0, gateway.program.log_tail()
+    assert not list((tmp_path / "window").glob("*.window*"))
+
+
+def test_a_window_waits_for_its_verdict_after_the_crash(start, tmp_path):
+    backend = start.backend(SignalsBackend)
+    box = sampling(start, tmp_path, backend, 2, wait="4s")
+    gateway = box.gateway()
+    spans = traces(1, 50)
+    with Sender(gateway.grpc) as sender:
+        assert sender.send(support.request([s for s in spans if int(s["spanId"], 16) % 3])) == (0, "")
+        gateway.program.signal(signal.SIGKILL)
+        gateway.program.wait()
+    gateway = box.gateway()
+    with Sender(gateway.grpc) as sender:  # the rest of the traces comes later
+        assert sender.send(support.request([s for s in spans if not int(s["spanId"], 16) % 3])) == (0, "")
+    wanted = {i for i in support.sent_ids(spans) if i[0] % 2 == 0}
+    assert support.wait_for(lambda: set(support.ids(backend)) == wanted)
+    assert len(support.ids(backend)) == len(wanted)
+    page = gateway.metrics("/metrics/all")
+    assert sum(v for k, v in page.items() if k.startswith("spanweir_processor_tail_sampling_replayed_spans")) == 100
+    assert "Spans that waited when an earlier process ended are taken up" in gateway.program.log()
+
+
+def test_a_damaged_window_does_no_harm(start, tmp_path):
+    backend = start.backend(SignalsBackend)
+    box = sampling(start, tmp_path, backend, 1)
+    gateway = box.gateway()
+    with Sender(gateway.grpc) as sender:
+        assert sender.send(support.request(traces(1, 200))) == (0, "")
+    gateway.program.signal(signal.SIGKILL)
+    gateway.program.wait()
+    (file,) = (tmp_path / "window").glob("*.window")
+    data = bytearray(file.read_bytes())
+    dice = random.Random(5)
+    for _ in range(400):
+        data[dice.randrange(40000)] = dice.randrange(256)
+    file.write_bytes(data)
+    gateway = box.gateway()
+    with Sender(gateway.grpc) as sender:
+        assert sender.send(support.request(traces(1001, 10))) == (0, "")
+    wanted = {i for i in support.sent_ids(traces(1001, 10)) if i[0] % 2 == 0}
+    assert support.wait_for(lambda: not wanted - set(support.ids(backend)))
+    assert gateway.program.stop() == 0
+
+
+@pytest.mark.parametrize("setting, words", [
+    ("window = 5;", "window must be a group"), ("window = { size_mib = 1; };", "window.size_mib must be a number"),
+    ("window = { colour = 1; };", "setting window.colour is not supported here"), ("evict = 3;", "setting evict"),
+])
+def test_settings_of_the_window_are_checked(start, binary, tmp_path, setting, words):
+    backend = start.backend(SignalsBackend)
+    box = sampling(start, tmp_path, backend, 1)
+    (tmp_path / "appliance.conf").write_text(
+        f'components = ({{ kind = "processor"; id = "tail_sampling"; {setting} }});\n', encoding="utf-8")
+    with pytest.raises(Exception, match=words.replace(".", r"\.")):
+        box.gateway()

@@ -136,8 +136,8 @@ static void test_what_is_wrong_is_told_with_its_line(void **state)
          "a.conf:2: exporter \"a\" has two entries in components"},
         {"components = ( { kind = \"exporter\"; id = \"a\";\n on_shutdown = \"keep\"; } );",
          "a.conf:2: setting on_shutdown of components is not supported yet"},
-        {"components = ( { kind = \"processor\"; id = \"a\"; window = { size_mib = 1; }; } );",
-         "a.conf:1: setting window of components is not supported yet"},
+        {"components = ( { kind = \"processor\"; id = \"a\"; evict = 1; } );",
+         "a.conf:1: setting evict of components is not supported yet"},
         {"components = ( { kind = \"processor\"; id = \"a\"; failover = \"none\"; } );",
          "a.conf:1: unknown setting failover of a processor"},
         {"workers = 2;\nworkers = 3;", "a.conf:2: duplicate setting name"},
@@ -269,7 +269,7 @@ static void test_settings_are_listed_for_the_reference_page(void **state)
         assert_true(strlen(setting.help) > 5);
         deadline |= strcmp(setting.name, "drain.deadline") == 0;
     }
-    assert_int_equal(count, 22);
+    assert_int_equal(count, 25);
     assert_true(deadline);
     assert_false(sw_appliance_setting(count + 1, &setting));
 }

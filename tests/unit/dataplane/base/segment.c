@@ -17,7 +17,7 @@ static void test_a_segment_is_charged_while_it_is_taken(void **state)
 {
     struct sw_account account = {.charged_bytes = 0};
     struct sw_segments segments;
-    sw_segments_init(&segments, &account, SIZE - 100); // whole pages
+    sw_segments_init(&segments, &account, NULL, SIZE - 100); // whole pages
     struct sw_segment *segment = sw_segment_take(&segments, 1);
     assert_int_equal(segment->size, SIZE);
     assert_int_equal(segment->used, 0);
@@ -41,7 +41,7 @@ static void test_a_larger_one_is_made_to_measure_and_not_kept(void **state)
 {
     struct sw_account account = {.charged_bytes = 0};
     struct sw_segments segments;
-    sw_segments_init(&segments, &account, SIZE);
+    sw_segments_init(&segments, &account, NULL, SIZE);
     struct sw_segment *segment = sw_segment_take(&segments, SIZE + 1);
     assert_true(segment->size >= SIZE + 1);
     assert_int_equal(segment->size % 4096, 0);
@@ -59,7 +59,7 @@ static void test_reserved_ones_cannot_fail(void **state)
 {
     struct sw_segments segments;
     struct sw_segment *taken[3];
-    sw_segments_init(&segments, NULL, SIZE);
+    sw_segments_init(&segments, NULL, NULL, SIZE);
     assert_int_equal(sw_segments_reserve(&segments, 3), SW_OK);
     sw_mem_fail_at(1, 1);
     for (unsigned i = 0; i < 3; i++) {
@@ -87,7 +87,7 @@ static void test_what_nobody_needs_goes_back_in_bounded_steps(void **state)
 {
     struct sw_segments segments;
     struct sw_segment *taken[6];
-    sw_segments_init(&segments, NULL, SIZE);
+    sw_segments_init(&segments, NULL, NULL, SIZE);
     for (unsigned i = 0; i < 6; i++) {
         taken[i] = sw_segment_take(&segments, SIZE);
     }
@@ -118,7 +118,7 @@ static void test_what_nobody_needs_goes_back_in_bounded_steps(void **state)
 static void test_takers_find_memory_that_was_prepared_in_slices(void **state)
 {
     struct sw_segments segments;
-    sw_segments_init(&segments, NULL, SIZE);
+    sw_segments_init(&segments, NULL, NULL, SIZE);
     // Nobody has taken anything: nothing is prepared for nobody.
     assert_false(sw_segments_prepare(&segments, 2, SIZE));
     assert_int_equal(segments.free_count, 0);
