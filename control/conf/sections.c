@@ -323,6 +323,28 @@ static bool is_used(const struct sw_graph *graph, enum sw_component_kind kind, c
     return false;
 }
 
+/** Nobody misses what nobody uses. The processor spanmetrics is older than v0.159, which refuses it. */
+static void leave_out(
+    struct sw_graph *graph,
+    enum sw_component_kind kind,
+    const struct sw_entry *entry,
+    const char *type,
+    const char *path
+)
+{
+    bool refused = kind == SW_PROCESSOR && strcmp(type, "spanmetrics") == 0;
+    sw_load_report(
+        graph->load,
+        refused ? SW_COMPLAINT_OLD : SW_COMPLAINT_WARNING,
+        entry->mark,
+        path,
+        "type \"%s\" is not supported yet; nothing uses it, so it is left out and its "
+        "configuration is not "
+        "looked at",
+        type
+    );
+}
+
 /** Which IDs are old names: some types are renamed, `logging` is older than v0.159 altogether. */
 static void report_old_type(
     struct sw_graph *graph,
@@ -377,6 +399,10 @@ decode_component(struct sw_graph *graph, enum sw_component_kind kind, const stru
         return;
     }
     item.component = find_type(graph->load, kind, type, &old);
+    if (item.component == NULL && is_planned(kind, type) && !is_used(graph, kind, item.id)) {
+        leave_out(graph, kind, entry, type, path);
+        return;
+    }
     if (item.component == NULL) {
         refuse_type(graph, kind, entry, type, path);
         return;

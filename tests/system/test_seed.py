@@ -1,0 +1,107 @@
+"""The gateway of the article that users start from, as it stands there: only endpoints, the directory and the port of
+the metrics page are set from outside, and the wait for decisions is shortened."""
+import signal
+import time
+
+import pytest
+
+import support
+from signals import SIGNALS, SignalsBackend
+from sut import otlp
+from sut.clients import Sender
+from sut.program import run
+from test_storage import numbered, numbers, queued, unbalanced
+
+CONFIG = support.HERE / "configs" / "seed-gateway.yaml"
+pytestmark = pytest.mark.ours
+
+_BACKENDS = {"traces": "otlp/traces", "metrics": "otlp/metrics", "logs": "otlp/logs"}
+
+
+class Seed:
+    """Gateways one after the other, with ports that stay."""
+
+    def __init__(self, start, folder, wait="1s", window=None):
+        self.start = start
+        grpc, http, self.health, self.page, self.backend_port = support.free_ports(5)
+        self.address = f"127.0.0.1:{grpc}"
+        sets = {
+            "receivers.otlp.protocols.grpc.endpoint": self.address,
+            "receivers.otlp.protocols.http.endpoint": f"127.0.0.1:{http}",
+            "extensions.health_check.endpoint": f"127.0.0.1:{self.health}",
+            "extensions.file_storage.directory": folder,
+            "service.telemetry.metrics.address": f"127.0.0.1:{self.page}",
+            "processors.tail_sampling.decision_wait": wait,
+            **{f"exporters.{name}.endpoint": f"127.0.0.1:{self.backend_port}" for name in _BACKENDS.values()},
+        }
+        self.arguments = [word for key, value in sets.items() for word in ("--set", f"{key}={value}")]
+        self.environment = {}
+        if window:
+            appliance = window / "appliance.conf"
+            appliance.write_text('components = ({ kind = "processor"; id = "tail_sampling"; '
+                                 f'window = {{ directory = "{window}"; size_mib = 64; }}; }});\n', encoding="utf-8")
+            self.environment = {"SPANWEIR_APPLIANCE": str(appliance)}
+
+    def gateway(self):
+        program = self.start.program(CONFIG, health=self.health, arguments=self.arguments,
+                                     environment=self.environment)
+        return support.Gateway(program, self.address, page=self.page)
+
+
+def errors(number):
+    """A trace with an error, which the gateway keeps."""
+    spans = [support.span(number + 1, n, error=True) for n in range(3)]
+    resource = {"attributes": [{"key": "number", "value": {"intValue": str(number)}}]}
+    return otlp.from_json({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]}
+                          ).SerializeToString()
+
+
+def body(signal_, number):
+    return errors(number) if signal_ == "traces" else numbered(signal_, number)
+
+
+def send(gateway, first, count):
+    for s in SIGNALS:
+        with Sender(gateway.grpc, otlp.EXPORTS[s]) as sender:
+            for number in range(first, first + count):
+                assert sender.send(body(s, number)) == (0, "")
+
+
+def test_validate_takes_it_and_says_what_is_left_out(binary, tmp_path):
+    code, _, text = run(binary, ["validate", "--config", str(CONFIG), "--set",
+                                 f"extensions.file_storage.directory={tmp_path}"])
+    assert code == 0
+    assert 'processors::spanmetrics: type "spanmetrics" is not supported yet; nothing uses it' in text
+    assert "extensions::file_storage::max_file_size_mib" in text
+
+
+def test_in_a_pipeline_spanmetrics_is_refused_by_name(binary, tmp_path):
+    code, _, text = run(binary, ["--config", str(CONFIG), "--set", f"extensions.file_storage.directory={tmp_path}",
+                                 "--set", "service.pipelines.traces.processors=[spanmetrics]"])
+    assert code != 0
+    assert "processors::spanmetrics" in text and "not supported yet" in text
+
+
+def test_a_backend_dies_and_returns_and_the_gateway_is_killed(start, tmp_path):
+    (tmp_path / "queue").mkdir()
+    (tmp_path / "window").mkdir()
+    seed = Seed(start, tmp_path / "queue", window=tmp_path / "window")
+    total = 0
+    for _ in range(3):  # nobody is there to take it
+        gateway = seed.gateway()
+        send(gateway, total, 20)
+        total += 20
+        time.sleep(1.3)
+        gateway.program.signal(signal.SIGKILL)
+        gateway.program.wait()
+    gateway = seed.gateway()
+    send(gateway, total, 20)
+    total += 20
+    backend = start.backend(SignalsBackend, port=seed.backend_port)
+    assert support.wait_for(lambda: all(len(set(numbers(backend, s))) == total for s in SIGNALS), 60), {
+        s: len(set(numbers(backend, s))) for s in SIGNALS}
+    for s in SIGNALS:
+        assert sorted(set(numbers(backend, s))) == list(range(total))
+    assert support.wait_for(lambda: queued(gateway) == 0)
+    assert not unbalanced(gateway)
+    assert gateway.program.stop() == 0, gateway.program.log_tail()
