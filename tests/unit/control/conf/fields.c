@@ -1,4 +1,5 @@
 /* Decoding by tables: defaults, every kind of field, sections that are there or not. */
+#include "dataplane/base/assert.h"
 #include "tests/unit/control/conf/world.h"
 
 static int setup(void **state)
