@@ -34,6 +34,7 @@ struct opening {
     char *error;
     size_t error_size;
     char data_path[JOURNAL_PATH_MAX];
+    bool *damaged; // set when what the tree holds makes no sense
 };
 
 __attribute__((format(printf, 2, 3))) static int
@@ -345,17 +346,38 @@ take_row(struct sw_store *store, unsigned number, const struct row *row, struct 
     if (queue == NULL) {
         return ENOMEM;
     }
-    if (queue->number == 0) {
-        queue->number = number;
-        queue->row = queue->committed = *row;
-        store->cost_bytes += row->cost_bytes;
+    if (queue->number != 0) {
+        return MDB_CORRUPTED; // of two numbers one is wrong
     }
+    queue->number = number;
+    queue->row = queue->committed = *row;
+    store->cost_bytes += row->cost_bytes;
     return MDB_SUCCESS;
+}
+
+// Keys of numbers that no queue can have.
+static int check_last_key(struct sw_store *store, MDB_txn *txn)
+{
+    MDB_cursor *cursor;
+    MDB_val key;
+    MDB_val value;
+    int code = mdb_cursor_open(txn, store->dbi, &cursor);
+    if (code != MDB_SUCCESS) {
+        return code;
+    }
+    code = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
+    if (code == MDB_SUCCESS) {
+        uint64_t last;
+        memcpy(&last, key.mv_data, sizeof(last));
+        code = last >> SEQ_BITS > SW_STORE_QUEUES_MAX ? MDB_CORRUPTED : MDB_SUCCESS;
+    }
+    mdb_cursor_close(cursor);
+    return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
 }
 
 static int read_rows(struct sw_store *store, MDB_txn *txn)
 {
-    int code = MDB_SUCCESS;
+    int code = check_last_key(store, txn);
     for (uint64_t number = 1; number <= SW_STORE_QUEUES_MAX && code == MDB_SUCCESS; number++) {
         MDB_val key = {sizeof(number), &number};
         MDB_val value;
@@ -485,6 +507,9 @@ static int read_store(const struct opening *opening)
     } else {
         code = mdb_txn_commit(txn);
     }
+    if (opening->damaged != NULL) {
+        *opening->damaged = code == MDB_CORRUPTED;
+    }
     return code == MDB_SUCCESS
                ? SW_OK
                : fail(opening, "write %s: %s", opening->data_path, mdb_strerror(code));
@@ -585,6 +610,33 @@ static int start_anew(const struct opening *opening, struct sw_bytes damaged, co
     return err;
 }
 
+// Nothing of what was read counts.
+static void forget(struct sw_store *store)
+{
+    struct sw_store_queue *queue;
+    close_data(store);
+    store->cost_bytes = 0;
+    LIST_FOREACH(queue, &store->queues, link)
+    {
+        queue->number = 0;
+        queue->row = queue->committed = (struct row){0};
+    }
+}
+
+static int open_sound(const struct opening *opening, struct sw_bytes file)
+{
+    bool damaged = false;
+    struct opening asking = *opening;
+    asking.damaged = &damaged;
+    int err = open_data(&asking);
+    err = err == SW_OK ? read_store(&asking) : err;
+    if (err != SW_OK && damaged) {
+        forget(opening->store);
+        err = start_anew(opening, file, "a key is of no queue, or of two");
+    }
+    return err;
+}
+
 static int open_sound_or_anew(const struct opening *opening, int fd, uint64_t size)
 {
     char why[256];
@@ -597,13 +649,7 @@ static int open_sound_or_anew(const struct opening *opening, int fd, uint64_t si
         file.data = map;
     }
     const char *damage = size > 0 ? look_for_damage(opening, file, why, sizeof(why)) : NULL;
-    int err;
-    if (damage != NULL) {
-        err = start_anew(opening, file, damage);
-    } else {
-        err = open_data(opening);
-        err = err == SW_OK ? read_store(opening) : err;
-    }
+    int err = damage != NULL ? start_anew(opening, file, damage) : open_sound(opening, file);
     if (size > 0) {
         munmap((void *)file.data, size);
     }

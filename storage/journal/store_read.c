@@ -11,9 +11,10 @@
 
 /* What is read stays mapped until as much has been seen; then the pages are let go of, so that a long backlog does
  * not show as memory of the process. */
-#define SEEN_MAX (UINT64_C(16) << 20)
-#define BAD_MAX  (UINT64_C(256) << 20) /* of the file that damaged records go to */
-#define PAGE     4096u
+#define SEEN_MAX  (UINT64_C(16) << 20)
+#define BAD_MAX   (UINT64_C(256) << 20) /* of the file that damaged records go to */
+#define PAGE      4096u
+#define PAGE_HEAD 16u /* in front of a value with pages of its own */
 
 int sw_store_read_begin(struct sw_store *store)
 {
@@ -115,16 +116,23 @@ static void drop_damaged(struct sw_store_queue *queue, uint64_t seq)
 
 /* ---- jobs ---- */
 
-static bool readable(
-    const struct sw_store_queue *queue,
-    uint64_t seq,
-    const MDB_val *value,
-    struct sw_record *ret_record
-)
+// To the end of its last page where a value has pages of its own: a record says itself how long it is.
+static struct sw_bytes bytes_of(const MDB_val *value)
 {
     struct sw_bytes bytes = {value->mv_data, value->mv_size};
-    return sw_record_read(bytes, ret_record) == bytes.size && ret_record->seq == seq
-           && ret_record->signal == queue->signal;
+    if ((uintptr_t)value->mv_data % PAGE == PAGE_HEAD) {
+        bytes.size = (bytes.size + PAGE_HEAD + PAGE - 1) / PAGE * PAGE - PAGE_HEAD;
+    }
+    return bytes;
+}
+
+// Its sum says that it is what was written; a key or a length that say something else are what was changed.
+static bool
+readable(const struct sw_store_queue *queue, const MDB_val *value, struct sw_record *ret_record)
+{
+    struct sw_bytes exporter = {(const uint8_t *)queue->exporter, strlen(queue->exporter)};
+    return sw_record_read(bytes_of(value), ret_record) > 0 && ret_record->signal == queue->signal
+           && sw_bytes_equal(ret_record->exporter, exporter);
 }
 
 // Ranges of one piece of memory, in its copy.
@@ -140,8 +148,10 @@ static int hand_out(
     const struct sw_record *record
 )
 {
-    const void *from = value->mv_data;
-    job->buf = sw_buf_copy(store->journal->conf.account, from, (uint32_t)value->mv_size);
+    const uint8_t *from = value->mv_data;
+    const struct sw_bytes *last = &record->request;
+    uint32_t size = (uint32_t)(last->data + last->size - from);
+    job->buf = sw_buf_copy(store->journal->conf.account, from, size);
     if (job->buf == NULL) {
         return SW_E_NOMEM;
     }
@@ -150,7 +160,6 @@ static int hand_out(
     job->record.exporter = moved(record->exporter, from, to);
     job->record.client = moved(record->client, from, to);
     job->record.request = moved(record->request, from, to);
-    job->seq = record->seq;
     return SW_OK;
 }
 
@@ -185,8 +194,9 @@ static int read_next(struct sw_store *store, struct sw_store_job *job)
             return sw_store_error(code);
         }
         saw(store, &value);
-        if (readable(queue, seq, &value, &record)) {
+        if (readable(queue, &value, &record)) {
             int err = hand_out(store, job, &value, &record);
+            job->seq = seq;
             queue->read_seq = err == SW_OK ? seq : queue->read_seq;
             return err;
         }
@@ -204,7 +214,8 @@ unsigned sw_store_read(struct sw_store *store)
     if (store->reads.first == NULL) {
         return 0;
     }
-    int code = store->failed ? MDB_PANIC : sw_store_read_begin(store);
+    bool works = !store->failed || sw_store_reopen(store) == SW_OK;
+    int code = works ? sw_store_read_begin(store) : MDB_PANIC;
     while ((job = sw_job_take(&store->reads)) != NULL) {
         job->err = code == MDB_SUCCESS ? read_next(store, job) : sw_store_error(code);
         count += job->err == SW_OK;
