@@ -213,7 +213,7 @@ static const struct {
     {"exporter", "failover", true},
     {"exporter", "drain_aware", true},
     {"exporter", "on_shutdown", false},
-    {"exporter", "dead_letter", false},
+    {"exporter", "dead_letter", true},
 };
 
 static void
@@ -470,6 +470,19 @@ static const struct {
       "integer",
       "1024",
       "room for all that waits, over all workers; without room senders are refused"},
+     NULL},
+    {{"components.dead_letter",
+      "group",
+      NULL,
+      "exporters otlp_grpc and otlp_http: what the backend refuses for good is written to files of "
+      "OTLP/JSON "
+      "lines. What ran out of retries is not"},
+     NULL},
+    {{"components.dead_letter.path", "text", NULL, "directory of the files"}, NULL},
+    {{"components.dead_letter.size_mib",
+      "integer",
+      "256",
+      "of the files of one exporter and signal together; the oldest go"},
      NULL},
     {{"components.ring_generation",
       "word",

@@ -27,6 +27,7 @@ struct export
     struct sw_push *next;
     const char *id;
     bool queued;
+    struct sw_dead_letter_desk *dead;
     bool stored; // what a shutdown ends has not failed: the store keeps it
     struct request *spare;
     uint32_t spare_count;
@@ -182,6 +183,9 @@ static void done(struct sw_push_call *call, struct sw_outcome *outcome)
     if (!ok && !kept) {
         count_failed(export, outcome, request->items_count);
         tell(export, request, outcome);
+        if (outcome->permanent) {
+            sw_dead_letter_write(export->dead, call->batch);
+        }
     }
     sw_count(export->in_flight, -1);
     if (export->spare_count < SPARE_MAX) {
@@ -279,6 +283,7 @@ static void export_free(struct sw_push *push)
         export->spare = request->next;
         sw_free(request);
     }
+    sw_dead_letter_desk_free(export->dead);
     sw_push_free(export->next);
     sw_free(export);
 }
@@ -391,6 +396,9 @@ int sw_export_new(
     export->queued = conf->queue != NULL && conf->queue->enabled;
     export->stored = export->queued && conf->queue->storage[0] != '\0';
     err = make_cells(export, env, conf, core->index);
+    if (err == SW_OK) {
+        err = sw_dead_letter_desk_new(env, conf->dead, core, &export->dead);
+    }
     if (err == SW_OK) {
         err = sw_sending_queue_new(env, pool, core, &export->push, ret_stage);
     }

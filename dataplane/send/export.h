@@ -5,6 +5,7 @@
 
 #include "dataplane/base/metric.h"
 #include "dataplane/pipeline/push.h"
+#include "dataplane/send/dead_letter.h"
 #include "dataplane/send/measure.h"
 #include "storage/queue/sending_queue.h"
 #include "storage/retry/retry_on_failure.h"
@@ -18,6 +19,7 @@ struct sw_export_conf {
     uint64_t timeout_ns;                          /**< of one attempt; 0: none */
     struct sw_label labels[SW_EXPORT_LABELS_MAX]; /**< of sent and failed, besides the exporter */
     unsigned labels_count;
+    struct sw_dead_letter *dead; /**< what is refused for good goes there; NULL: nowhere */
     enum sw_call_kind call_kind; /**< measured, with the first two labels as the address */
 };
 

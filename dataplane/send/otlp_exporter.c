@@ -36,6 +36,7 @@ struct sw_otlp_calls {
 /* What the instances of all cores share. */
 struct shared {
     struct sw_queue_pool *pool;
+    struct sw_dead_letter *dead; // NULL: there are none
     struct sw_otlp_calls *calls;
 };
 
@@ -61,6 +62,7 @@ static void shared_free(void *shared_ptr)
         return;
     }
     sw_otlp_calls_free(shared->calls);
+    sw_dead_letter_free(shared->dead);
     sw_queue_pool_free(shared->pool);
     sw_free(shared);
 }
@@ -256,6 +258,9 @@ static int shared_new(const struct sw_stage_env *env, const void *conf_ptr, void
     if (err == SW_OK) {
         err = sw_queue_pool_new(env, &conf->sending_queue, &shared->pool);
     }
+    if (err == SW_OK) {
+        err = sw_dead_letter_new(env, &shared->dead);
+    }
     if (err != SW_OK) {
         shared_free(shared);
         return err;
@@ -283,6 +288,7 @@ static int create(
     const struct sw_export_conf export = {
         .queue = &conf->sending_queue,
         .retry = &conf->retry_on_failure,
+        .dead = shared->dead,
         .timeout_ns = (uint64_t)conf->timeout_ns,
         .labels =
             {
@@ -299,4 +305,5 @@ const struct sw_stage_class sw_otlp_exporter_class = {
     .shared_new = shared_new,
     .shared_free = shared_free,
     .create = create,
+    .options = true,
 };

@@ -17,6 +17,7 @@
 /* What the instances of all cores share: the texts made out of the configuration. */
 struct shared {
     struct sw_queue_pool *pool;
+    struct sw_dead_letter *dead; // NULL: there are none
     struct sw_http_pool_conf http;
     char *url;
     char *host;
@@ -38,6 +39,7 @@ static void shared_free(void *shared_ptr)
     sw_free(shared->authority);
     sw_free(shared->proxy_target);
     sw_proxy_fini(&shared->proxy);
+    sw_dead_letter_free(shared->dead);
     sw_queue_pool_free(shared->pool);
     sw_free(shared);
 }
@@ -197,6 +199,9 @@ static int shared_new(const struct sw_stage_env *env, const void *conf_ptr, void
     if (err == SW_OK) {
         err = sw_queue_pool_new(env, &conf->sending_queue, &shared->pool);
     }
+    if (err == SW_OK) {
+        err = sw_dead_letter_new(env, &shared->dead);
+    }
     if (err != SW_OK) {
         shared_free(shared);
         return err;
@@ -236,6 +241,7 @@ static int create(
     const struct sw_export_conf export = {
         .queue = &conf->sending_queue,
         .retry = &conf->retry_on_failure,
+        .dead = shared->dead,
         .timeout_ns = (uint64_t)conf->client.timeout_ns,
         .labels =
             {
@@ -253,4 +259,5 @@ const struct sw_stage_class sw_otlphttp_exporter_class = {
     .shared_new = shared_new,
     .shared_free = shared_free,
     .create = create,
+    .options = true,
 };
