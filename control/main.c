@@ -11,6 +11,7 @@ int main(int argc, char **argv)
         .run = sw_service_run,
         .check = sw_service_check_conf,
         .route = sw_service_route,
+        .queue = sw_service_queue,
     };
     return sw_cli_main(argc, argv, &cli);
 }

@@ -74,6 +74,7 @@ static const char usage[] =
     "  spanweir print-config --config URI … show the merged configuration with all defaults\n"
     "  spanweir route TRACE_ID --config URI … which backend owns a trace\n"
     "  spanweir route --diff OLD NEW        the share of traces that another backend gets\n"
+    "  spanweir queue ls|peek|verify|export|drain DIR  look into queues on disk, or empty them\n"
     "  spanweir components                  list what is built in\n"
     "  spanweir featuregate [ID]            list the feature gates, or one\n"
     "\n"
@@ -652,6 +653,9 @@ static int dispatch(const struct sw_cli *cli, struct options *options)
 
 int sw_cli_main(int argc, char **argv, const struct sw_cli *cli)
 {
+    if (argc > 1 && strcmp(argv[1], "queue") == 0 && cli->queue != NULL) {
+        return cli->queue(argc - 2, argv + 2);
+    }
     struct options options = {0};
     size_t most = (size_t)argc + 1;
     options.configs = sw_zalloc(most * sizeof(*options.configs));

@@ -25,6 +25,8 @@ struct sw_cli {
       const struct sw_appliance *appliance,
       const char *trace_id,
       const struct sw_conf *other);
+    /** The subcommand queue, which has arguments of its own: what stands behind it. @return exit code */
+    int (*queue)(int argc, char **argv);
 };
 
 /** Without a subcommand: loads both files and runs. Data on standard output, errors on standard

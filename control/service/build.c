@@ -124,6 +124,7 @@ static int node_make(
     env->discovery = base->discovery;
     env->files = base->files;
     env->durable = base->durable;
+    env->keep_refused = base->keep_refused;
     env->journal = base->journal;
     env->environment = base->environment;
     env->baseline = base->baseline;

@@ -19,6 +19,7 @@ struct sw_build_env {
     struct sw_resolver *resolver;
     struct sw_discovery *discovery;               /**< NULL: no name is looked up again and again */
     struct sw_files *files;                       /**< storage/files; NULL: nothing is written */
+    bool keep_refused;                            /**< stage.h */
     bool durable;                                 /**< what is to survive may be written */
     struct sw_journal *journal;                   /**< storage/journal; NULL: nothing is stored */
     const char *(*environment)(const char *name); /**< getenv; NULL: nothing is set */

@@ -259,6 +259,7 @@ static int make_pipelines(struct service *service, char *error, size_t error_siz
         .discovery = service->discovery,
         .files = service->files,
         .durable = true,
+        .keep_refused = service->emptying != NULL,
         .journal = service->journal,
         .environment = environment,
         .baseline = &service->baseline,
@@ -390,7 +391,7 @@ static int start(struct service *service, char *error, size_t error_size)
     if (err == SW_OK) {
         err = start_workers(service);
     }
-    if (err == SW_OK) {
+    if (err == SW_OK && service->emptying == NULL) {
         err = sw_receivers_listen(
             service->receivers,
             service->mailbox,
@@ -439,6 +440,20 @@ static void take_baseline(struct service *service)
     }
 }
 
+static void look_whether_empty(struct service *service)
+{
+    uint64_t left;
+    uint64_t refused;
+    if (service->emptying == NULL || service->phase != PHASE_RUNNING) {
+        return;
+    }
+    bool done = sw_emptying_done(service, &left, &refused);
+    service->emptying->progress(service->emptying->context, left, refused);
+    if (done) {
+        sw_shutdown_begin(service, SIGTERM);
+    }
+}
+
 static void run(struct service *service)
 {
     if (service->phase == PHASE_STARTING) { // unless it was told to end meanwhile
@@ -457,6 +472,7 @@ static void run(struct service *service)
         turn(service, (int)(TICK_NS / SW_NS_PER_MS));
         uint64_t now_ns = sw_clock_ns();
         tick(service, now_ns);
+        look_whether_empty(service);
         sw_shutdown_step(service, now_ns);
     }
 }
@@ -502,6 +518,17 @@ static void clean_up(struct service *service)
 
 int sw_service_run(const struct sw_conf *conf, const struct sw_appliance *appliance)
 {
+    return sw_service_run_with(conf, appliance, NULL, NULL, NULL);
+}
+
+int sw_service_run_with(
+    const struct sw_conf *conf,
+    const struct sw_appliance *appliance,
+    const struct sw_queue_drain *emptying,
+    uint64_t *ret_left,
+    uint64_t *ret_refused
+)
+{
     struct service *service = sw_zalloc(sizeof(*service));
     char error[1024] = "";
     if (service == NULL) {
@@ -510,6 +537,7 @@ int sw_service_run(const struct sw_conf *conf, const struct sw_appliance *applia
     }
     service->conf = conf;
     service->appliance = appliance;
+    service->emptying = emptying;
     int err = start(service, error, sizeof(error));
     if (err == SW_OK) {
         take_baseline(service);
@@ -520,6 +548,10 @@ int sw_service_run(const struct sw_conf *conf, const struct sw_appliance *applia
     int code = err == SW_OK && service->phase == PHASE_DONE ? 0 : 1;
     if (service->phase == PHASE_FORCED) {
         _exit(1); // told twice: nothing is waited for
+    }
+    if (emptying != NULL && err == SW_OK) {
+        sw_service_disks_close(service); // what the cores had done is committed
+        (void)sw_emptying_done(service, ret_left, ret_refused);
     }
     clean_up(service);
     sw_free(service);

@@ -30,6 +30,9 @@ int sw_service_route(
     const struct sw_conf *other
 );
 
+/** `spanweir queue`: see control/queue/queue_command.h. */
+int sw_service_queue(int argc, char **argv);
+
 /** All components of this build, in reading order. */
 extern const struct sw_component *const sw_registry[];
 extern const size_t sw_registry_count;

@@ -1,6 +1,7 @@
 #ifndef SW_SERVICE_SERVICE_INTERNAL_H
 #define SW_SERVICE_SERVICE_INTERNAL_H
 
+#include "control/queue/queue_command.h"
 #include "control/service/actor_thread.h"
 #include "control/service/build.h"
 #include "control/service/drain.h"
@@ -36,6 +37,7 @@ struct service {
     const struct sw_conf *conf;
     const struct sw_appliance *appliance;
     enum service_phase phase;
+    const struct sw_queue_drain *emptying; // NULL: it serves; else it only empties stores
     unsigned cores_count;
     struct sw_worker *workers[SW_CORES_MAX];
     struct sw_core *cores[SW_CORES_MAX];
@@ -102,6 +104,22 @@ SW_CHECKED int sw_service_stores_new(struct service *service, unsigned mailbox);
 SW_CHECKED int sw_service_disks_open(struct service *service, char *error, size_t error_size);
 /* The workers have stopped: what they sent is written. */
 void sw_service_disks_close(struct service *service);
+
+/* ---- empty.c ---- */
+
+/* While it empties stores, every turn: is it done? */
+bool sw_emptying_done(struct service *service, uint64_t *ret_left, uint64_t *ret_refused);
+
+/* ---- service.c ---- */
+
+/* As sw_service_run. */
+int sw_service_run_with(
+    const struct sw_conf *conf,
+    const struct sw_appliance *appliance,
+    const struct sw_queue_drain *emptying,
+    uint64_t *ret_left,
+    uint64_t *ret_refused
+);
 
 /* ---- shutdown.c ---- */
 

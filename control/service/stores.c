@@ -69,6 +69,10 @@ int sw_service_stores_new(struct service *service, unsigned mailbox)
         .context = service,
     };
     int err = sw_journal_new(&journal_conf, &service->journal);
+    const struct sw_queue_drain *emptying = service->emptying;
+    for (unsigned i = 0; err == SW_OK && emptying != NULL && i < emptying->aliases_count; i++) {
+        err = sw_journal_alias(service->journal, emptying->aliases[i][0], emptying->aliases[i][1]);
+    }
     for (size_t i = 0; err == SW_OK && i < conf->extensions_count; i++) {
         const struct sw_conf_component *extension = conf->extensions[i];
         if (extension->component != &sw_file_storage) {

@@ -8,10 +8,11 @@
 #include <stdint.h>
 
 struct sw_merge {
-    const char *processor; /**< its ID; counts are in its name. NULL: another queue counts already */
-    uint64_t timeout_ns;   /**< > 0 */
-    uint32_t size;         /**< items, > 0 */
-    uint32_t size_max;     /**< items; 0: none */
+    const char
+        *processor;      /**< its ID; counts are in its name. NULL: another queue counts already */
+    uint64_t timeout_ns; /**< > 0 */
+    uint32_t size;       /**< items, > 0 */
+    uint32_t size_max;   /**< items; 0: none */
 };
 
 #endif

@@ -143,6 +143,7 @@ struct sw_stage_env {
     struct sw_files *files;              /**< storage/files; NULL: nothing is written */
     bool durable;                        /**< what is to survive may be written (not by validate) */
     struct sw_journal *journal;          /**< storage/journal; NULL: nothing is stored */
+    bool keep_refused; /**< what fails for good stays in its store, too (spanweir queue drain) */
     /** Exporters: how their queue joins in place of a batch processor (merge.h); NULL: it does not. */
     const struct sw_merge *merge;
     bool merged;       /**< batch processor: the queues behind it do its work */

@@ -29,11 +29,11 @@ static bool sound(const struct cell *cell)
            && cell->crc == sw_crc32c(0, cell->magic, sizeof(*cell) - sizeof(cell->crc));
 }
 
-int sw_heads_open(struct sw_heads *heads, const char *path)
+static int open_with(struct sw_heads *heads, const char *path, int flags)
 {
     struct cell cells[SW_STORE_QUEUES_MAX + 1];
     *heads = (struct sw_heads){.queues_count = 1};
-    heads->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    heads->fd = open(path, flags | O_CLOEXEC, 0600);
     if (heads->fd < 0) {
         return SW_E_STORAGE;
     }
@@ -51,6 +51,18 @@ int sw_heads_open(struct sw_heads *heads, const char *path)
         }
     }
     return SW_OK;
+}
+
+int sw_heads_open(struct sw_heads *heads, const char *path)
+{
+    return open_with(heads, path, O_RDWR | O_CREAT);
+}
+
+int sw_heads_read(struct sw_heads *heads, const char *path)
+{
+    int err = open_with(heads, path, O_RDONLY);
+    sw_heads_close(heads);
+    return err;
 }
 
 uint64_t sw_heads_id_sum(const char *exporter, enum sw_signal signal)

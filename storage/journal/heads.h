@@ -29,6 +29,8 @@ struct sw_heads {
 /** Opens or makes the file and reads what is right in it; what is not is as if it were not there.
  * @return 0 or SW_E_STORAGE (errno says why) */
 SW_CHECKED int sw_heads_open(struct sw_heads *heads, const char *path);
+/** Reads it and keeps nothing open. */
+SW_CHECKED int sw_heads_read(struct sw_heads *heads, const char *path);
 uint64_t sw_heads_id_sum(const char *exporter, enum sw_signal signal);
 /** A failure is none: the marks only get older. */
 void sw_heads_write(struct sw_heads *heads);

@@ -162,6 +162,7 @@ int sw_journal_new(const struct sw_journal_conf *conf, struct sw_journal **ret_j
     journal->conf = *conf;
     journal->mailbox = sw_post_mailbox(conf->post, conf->index);
     LIST_INIT(&journal->stores);
+    LIST_INIT(&journal->aliases);
     sw_mailbox_bind(journal->mailbox, journal);
     *ret_journal = journal;
     return SW_OK;
@@ -190,6 +191,11 @@ void sw_journal_free(struct sw_journal *journal)
     }
     while (!LIST_EMPTY(&journal->stores)) {
         store_free(LIST_FIRST(&journal->stores));
+    }
+    while (!LIST_EMPTY(&journal->aliases)) {
+        struct alias *alias = LIST_FIRST(&journal->aliases);
+        LIST_REMOVE(alias, link);
+        sw_free(alias);
     }
     sw_free(journal);
 }
@@ -228,6 +234,29 @@ int sw_journal_add(
     return SW_OK;
 }
 
+int sw_journal_alias(struct sw_journal *journal, const char *alias, const char *exporter)
+{
+    struct alias *node = sw_alloc(sizeof(*node));
+    if (node == NULL) {
+        return SW_E_NOMEM;
+    }
+    *node = (struct alias){.alias = alias, .exporter = exporter};
+    LIST_INSERT_HEAD(&journal->aliases, node, link);
+    return SW_OK;
+}
+
+static const char *real_name(const struct sw_journal *journal, const char *exporter)
+{
+    const struct alias *alias;
+    LIST_FOREACH(alias, &journal->aliases, link)
+    {
+        if (strcmp(alias->alias, exporter) == 0) {
+            return alias->exporter;
+        }
+    }
+    return exporter;
+}
+
 int sw_store_add_queue(
     struct sw_store *store,
     const char *exporter,
@@ -244,7 +273,7 @@ int sw_store_add_queue(
         return SW_E_NOMEM;
     }
     queue->store = store;
-    queue->exporter = exporter;
+    queue->exporter = real_name(store->journal, exporter);
     queue->signal = signal;
     store->queues_count++;
     LIST_INSERT_HEAD(&store->queues, queue, link);
@@ -294,4 +323,28 @@ uint64_t sw_store_used_bytes(struct sw_store *store)
 uint64_t sw_store_max_bytes(const struct sw_store *store)
 {
     return store->conf.max_bytes > 0 ? SW_MAX(store->conf.max_bytes, STORE_BYTES_MIN) : 0;
+}
+
+uint64_t sw_store_queue_left(struct sw_store_queue *queue)
+{
+    return atomic_load_explicit(&queue->left_count, memory_order_relaxed);
+}
+
+uint64_t sw_store_queue_skipped(struct sw_store_queue *queue)
+{
+    return atomic_load_explicit(&queue->skipped_count, memory_order_relaxed);
+}
+
+void sw_store_queue_skip(struct sw_store_queue *queue)
+{
+    atomic_fetch_add_explicit(&queue->skipped_count, 1, memory_order_relaxed);
+}
+
+struct sw_store_queue *sw_store_next_queue(struct sw_store *store, struct sw_store_queue *queue)
+{
+    queue = queue == NULL ? LIST_FIRST(&store->queues) : LIST_NEXT(queue, link);
+    while (queue != NULL && queue->orphan) {
+        queue = LIST_NEXT(queue, link);
+    }
+    return queue;
 }

@@ -161,6 +161,20 @@ struct sw_store_counts sw_store_queue_counts(const struct sw_store_queue *queue)
 /** Has the last append found no room, and nothing gone since? Any thread, a hint. */
 bool sw_store_queue_full(struct sw_store_queue *queue);
 
+/** Requests of the queue now, and how many of them were tried and stay (sw_store_queue_skip). Any thread. */
+uint64_t sw_store_queue_left(struct sw_store_queue *queue);
+uint64_t sw_store_queue_skipped(struct sw_store_queue *queue);
+/** A request stays that was tried: nobody hands it out again in this process. Any thread. */
+void sw_store_queue_skip(struct sw_store_queue *queue);
+
+/** A name under which the queue of `exporter` is used by `alias`; both outlive the journal. At most one for each
+ * alias. @return 0 or SW_E_NOMEM */
+SW_CHECKED int
+sw_journal_alias(struct sw_journal *journal, const char *alias, const char *exporter);
+
+/** All queues of a store that somebody uses, in turn: NULL at first, NULL at the end. Control thread. */
+struct sw_store_queue *sw_store_next_queue(struct sw_store *store, struct sw_store_queue *queue);
+
 /** Bytes of the store that records take. Any thread. */
 uint64_t sw_store_used_bytes(struct sw_store *store);
 

@@ -52,6 +52,8 @@ struct sw_store_queue {
     struct row row;  // counts as committed, and those of the transaction that runs
     struct row committed;
     uint64_t read_seq; // the last one handed out
+    _Atomic uint64_t left_count;
+    _Atomic uint64_t skipped_count;
     struct sw_store_counts counts;
     _Atomic bool full;
     struct sw_store_ear *ears[SW_CORES_MAX];
@@ -83,8 +85,15 @@ struct sw_store {
     bool failed; // the environment must be opened again
 };
 
+struct alias {
+    LIST_ENTRY(alias) link;
+    const char *alias;
+    const char *exporter;
+};
+
 struct sw_journal {
     struct sw_journal_conf conf;
+    LIST_HEAD(, alias) aliases;
     struct sw_mailbox *mailbox;
     LIST_HEAD(, sw_store) stores;
     uint64_t wall_ns;
@@ -110,6 +119,18 @@ struct sw_store_queue *
 sw_store_add_orphan(struct sw_store *store, struct sw_bytes exporter, enum sw_signal signal);
 struct sw_store_queue *
 sw_store_find_queue(struct sw_store *store, struct sw_bytes exporter, enum sw_signal signal);
+
+/** The format of a newer version; 0: it is none. */
+uint32_t sw_store_newer_format(struct sw_store *store, MDB_txn *txn);
+/** The row of a queue, also where it is lost and only records are there.
+ * @return code of the library; MDB_NOTFOUND: there is no such queue */
+SW_CHECKED int sw_store_row(
+    struct sw_store *store,
+    MDB_txn *txn,
+    unsigned number,
+    struct row *ret_row,
+    struct sw_bytes *ret_exporter
+);
 
 /* ---- store_salvage.c ---- */
 

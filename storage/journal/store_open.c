@@ -335,6 +335,28 @@ static bool ask_records(
     return false;
 }
 
+int sw_store_row(
+    struct sw_store *store,
+    MDB_txn *txn,
+    unsigned number,
+    struct row *ret_row,
+    struct sw_bytes *ret_exporter
+)
+{
+    uint64_t wanted = number;
+    MDB_val key = {sizeof(wanted), &wanted};
+    MDB_val value;
+    int code = mdb_get(txn, store->dbi, &key, &value);
+    if (code == MDB_SUCCESS && row_read(&value, ret_row, ret_exporter)) {
+        return MDB_SUCCESS;
+    }
+    if (code != MDB_SUCCESS && code != MDB_NOTFOUND) {
+        return code;
+    }
+    bool known = ask_records(store, txn, number, ret_row, ret_exporter);
+    return known ? MDB_SUCCESS : MDB_NOTFOUND;
+}
+
 static int
 take_row(struct sw_store *store, unsigned number, const struct row *row, struct sw_bytes exporter)
 {
@@ -378,21 +400,14 @@ static int check_last_key(struct sw_store *store, MDB_txn *txn)
 static int read_rows(struct sw_store *store, MDB_txn *txn)
 {
     int code = check_last_key(store, txn);
-    for (uint64_t number = 1; number <= SW_STORE_QUEUES_MAX && code == MDB_SUCCESS; number++) {
-        MDB_val key = {sizeof(number), &number};
-        MDB_val value;
+    for (unsigned number = 1; number <= SW_STORE_QUEUES_MAX && code == MDB_SUCCESS; number++) {
         struct row row;
         struct sw_bytes exporter;
-        code = mdb_get(txn, store->dbi, &key, &value);
-        if (code == MDB_NOTFOUND || (code == MDB_SUCCESS && !row_read(&value, &row, &exporter))) {
-            bool known = ask_records(store, txn, (unsigned)number, &row, &exporter);
-            code = MDB_SUCCESS;
-            if (!known) {
-                continue;
-            }
-        }
+        code = sw_store_row(store, txn, number, &row, &exporter);
         if (code == MDB_SUCCESS) {
-            code = take_row(store, (unsigned)number, &row, exporter);
+            code = take_row(store, number, &row, exporter);
+        } else if (code == MDB_NOTFOUND) {
+            code = MDB_SUCCESS;
         }
     }
     return code;
@@ -460,7 +475,7 @@ static int put_header(struct sw_store *store, MDB_txn *txn)
 
 /* @return 0, or the format of a newer version. A header that is missing or wrong is written anew: records say
  * their own version. */
-static uint32_t newer_format(struct sw_store *store, MDB_txn *txn)
+uint32_t sw_store_newer_format(struct sw_store *store, MDB_txn *txn)
 {
     struct header header;
     uint64_t number = 0;
@@ -483,7 +498,7 @@ static int read_store(const struct opening *opening)
     if (code != MDB_SUCCESS) {
         return fail(opening, "read %s: %s", opening->data_path, mdb_strerror(code));
     }
-    uint32_t format = newer_format(store, txn);
+    uint32_t format = sw_store_newer_format(store, txn);
     if (format > 0) {
         mdb_txn_abort(txn);
         return fail(
@@ -722,6 +737,7 @@ static void take_counts(struct sw_store *store)
     LIST_FOREACH(queue, &store->queues, link)
     {
         queue->counts.requests = queue->row.requests;
+        atomic_store_explicit(&queue->left_count, queue->row.requests, memory_order_relaxed);
         queue->counts.items = queue->row.items;
         queue->counts.bytes = queue->row.bytes;
         queue->counts.under_way = queue->counts.salvaged > 0 ? 0 : count_under_way(store, queue);

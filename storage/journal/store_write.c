@@ -205,6 +205,7 @@ static void rows_committed(struct sw_store *store)
     {
         queue->committed = queue->row;
         queue->touched = false;
+        atomic_store_explicit(&queue->left_count, queue->row.requests, memory_order_relaxed);
     }
     atomic_store_explicit(&store->used_bytes, store->cost_bytes, memory_order_relaxed);
 }

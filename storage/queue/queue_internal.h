@@ -26,6 +26,7 @@ struct sw_queue_pool {
     unsigned cores_count;
     struct sw_cell *capacity_cell;
     struct sw_store_queue *stored; /**< NULL: requests are in memory */
+    bool keep_refused;             /**< what fails for good stays in the store */
 };
 
 /** A request that counts against queue_size until all of it is done. */
@@ -40,8 +41,9 @@ struct entry {
     uint32_t calls_count; /**< under way with some of it */
     bool owner;           /**< nobody would send it again (SW_ADMIT_ANY) */
     /* Of a queue in a store. */
-    bool alone; /**< goes to the store by itself, to see whether there is room */
-    bool kept;  /**< the record stays: a shutdown came first */
+    bool alone;   /**< goes to the store by itself, to see whether there is room */
+    bool kept;    /**< the record stays: a shutdown came first */
+    bool skipped; /**< the record stays: it was refused (keep_refused) */
     LIST_ENTRY(entry) order;
     struct queue *queue;
     uint64_t seq;   /**< of its record; 0: it is in none yet */

@@ -300,6 +300,12 @@ void sw_stored_end(struct queue *queue, struct entry *entry)
         sw_queue_entry_give(queue, entry);
         return;
     }
+    if (entry->skipped) {
+        sw_queue_entry_give(queue, entry);
+        sw_store_queue_skip(queue->pool->stored);
+        sw_stored_feed(queue);
+        return;
+    }
     release(queue, entry);
     sw_stored_feed(queue);
 }

@@ -144,7 +144,9 @@ static void entry_call_done(struct queue *queue, struct entry *entry, struct sw_
         sw_buf_ref(outcome->details);
     }
     // Nothing of it is left to hear an answer: the store has it whole.
+    bool refused = outcome->err != SW_OK && outcome->err != SW_E_SHUTDOWN;
     entry->kept = entry->kept || outcome->err == SW_E_SHUTDOWN;
+    entry->skipped = entry->skipped || (refused && queue->pool->keep_refused);
     entry->calls_count--;
     if (entry->calls_count == 0 && entry->batch == NULL && entry->ahead == NULL) {
         sw_queue_entry_end(queue, entry);
@@ -671,6 +673,7 @@ int sw_queue_pool_new(
         return SW_E_NOMEM;
     }
     pool->cores_count = env->cores_count;
+    pool->keep_refused = env->keep_refused;
     if (conf == NULL || !conf->enabled) {
         *ret_pool = pool;
         return SW_OK;
