@@ -673,13 +673,13 @@ int sw_queue_pool_new(
         return SW_E_NOMEM;
     }
     pool->cores_count = env->cores_count;
+    pool->per_request = 1;
     pool->keep_refused = env->keep_refused;
     if (conf == NULL || !conf->enabled) {
         *ret_pool = pool;
         return SW_OK;
     }
     pool->conf = conf;
-    pool->per_request = 1;
     if (env->merge != NULL) {
         merge(pool, conf, env->merge);
     }

@@ -2,8 +2,12 @@
 #include "dataplane/base/segment_file.h"
 #include "tests/unit/sampling/assemble/rig.h"
 
+#include <fcntl.h>
 #include <ftw.h>
+#include <glob.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static char folder[64];
 static struct sw_segment_dir *dir;
@@ -76,25 +80,36 @@ static const char *replay(struct sw_bytes bytes)
     return text;
 }
 
-// As after a crash: the table is not asked. @return a copy of the file
+// What a crash would leave now: the table is not asked. @return a copy of the file
 static uint8_t *crash(size_t *ret_size)
 {
-    const uint8_t *data;
+    char pattern[128];
     char why[256];
+    glob_t found;
+    struct stat info;
     struct sw_segment_dir *other;
     assert_int_equal(
         sw_segment_dir_open(folder, "a/b@traces", 1, &other, why, sizeof(why)), SW_E_SYSTEM
     );
     assert_non_null(strstr(why, "is held by another process"));
-    sw_segment_dir_close(dir, false);
-    open_dir();
-    assert_int_equal(sw_segment_dir_old_count(dir), 1);
-    assert_int_equal(sw_segment_dir_old_map(dir, 0, &data, ret_size), 0);
+    snprintf(pattern, sizeof(pattern), "%s/*.0.window", folder);
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+    int fd = open(found.gl_pathv[0], O_RDONLY);
+    assert_true(fd >= 0 && fstat(fd, &info) == 0);
+    globfree(&found);
+    *ret_size = (size_t)info.st_size;
     uint8_t *copy = malloc(*ret_size);
-    memcpy(copy, data, *ret_size);
-    sw_segment_dir_old_done(dir, 0, SW_OLD_GOES);
+    assert_int_equal(read(fd, copy, *ret_size), *ret_size);
+    close(fd);
     rig_close(&rig);
     sw_segment_file_free(file);
+    sw_segment_dir_close(dir, false);
+    open_dir();
+    const uint8_t *data;
+    size_t size;
+    assert_int_equal(sw_segment_dir_old_count(dir), 1);
+    assert_int_equal(sw_segment_dir_old_map(dir, 0, &data, &size), 0);
+    sw_segment_dir_old_done(dir, 0, SW_OLD_GOES);
     return copy;
 }
 
