@@ -165,6 +165,8 @@ SW_CHECKED int sw_store_first(
     uint64_t *ret_seq,
     MDB_val *ret_value
 );
+/** Bytes of the file that have come into the process's memory: they are let go of in time. */
+void sw_store_saw(struct sw_store *store, const void *data, size_t size);
 SW_CHECKED int sw_store_read_begin(struct sw_store *store);
 void sw_store_read_end(struct sw_store *store);
 

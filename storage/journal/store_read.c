@@ -41,17 +41,17 @@ void sw_store_read_end(struct sw_store *store)
     mdb_txn_reset(store->read_txn);
 }
 
-static void saw(struct sw_store *store, const MDB_val *value)
+void sw_store_saw(struct sw_store *store, const void *data, size_t size)
 {
-    uintptr_t begin = (uintptr_t)value->mv_data;
-    uintptr_t end = begin + value->mv_size;
+    uintptr_t begin = (uintptr_t)data;
+    uintptr_t end = begin + size;
     if (store->seen_bytes == 0) {
         store->seen_begin = begin;
         store->seen_end = end;
     }
     store->seen_begin = SW_MIN(store->seen_begin, begin);
     store->seen_end = SW_MAX(store->seen_end, end);
-    store->seen_bytes += value->mv_size;
+    store->seen_bytes += size;
 }
 
 int sw_store_first(
@@ -193,7 +193,7 @@ static int read_next(struct sw_store *store, struct sw_store_job *job)
         if (code != MDB_SUCCESS) {
             return sw_store_error(code);
         }
-        saw(store, &value);
+        sw_store_saw(store, value.mv_data, value.mv_size);
         if (readable(queue, &value, &record)) {
             int err = hand_out(store, job, &value, &record);
             job->seq = seq;

@@ -10,12 +10,13 @@
 #include <unistd.h>
 
 /* Appended bytes of one transaction, but for a single record that is larger. */
-#define TXN_BYTES  (UINT64_C(32) << 20)
-#define CHUNK      (UINT64_C(8) << 20) /* the most that the file grows by ahead of need */
-#define PAGE       UINT64_C(4096)
-#define INLINE_MAX 2000 /* a larger value has pages of its own (lmdb: me_nodemax) */
-#define PAGE_HEAD  16
-#define NODE_BYTES 64 /* of a record in the tree, with the pages above */
+#define TXN_BYTES    (UINT64_C(32) << 20)
+#define CHUNK        (UINT64_C(8) << 20) /* the most that the file grows by ahead of need */
+#define PAGE         UINT64_C(4096)
+#define INLINE_MAX   2000 /* a larger value has pages of its own (lmdb: me_nodemax) */
+#define PAGE_HEAD    16
+#define FAULT_AROUND ((size_t)65536) /* what the system maps when a page of a file is touched */
+#define NODE_BYTES   64              /* of a record in the tree, with the pages above */
 
 /* ---- room ---- */
 
@@ -285,6 +286,7 @@ static int release(struct sw_store *store, MDB_txn *txn, const struct sw_store_j
     if (code == MDB_SUCCESS) {
         struct sw_record_measure measure;
         sw_record_measure((struct sw_bytes){value.mv_data, value.mv_size}, &measure);
+        sw_store_saw(store, value.mv_data, SW_MIN(value.mv_size, FAULT_AROUND));
         touch(job->queue, -1, &measure);
         code = mdb_del(txn, store->dbi, &key, NULL);
     }
