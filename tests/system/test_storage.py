@@ -473,3 +473,43 @@ def test_settings_of_the_window_are_checked(start, binary, tmp_path, setting, wo
         f'components = ({{ kind = "processor"; id = "tail_sampling"; {setting} }});\n', encoding="utf-8")
     with pytest.raises(Exception, match=words.replace(".", r"\.")):
         box.gateway()
+
+
+# --- a disk that is slow -------------------------------------------------------------------------
+
+STALL = """
+#include <time.h>
+int fdatasync(int fd) { nanosleep(&(struct timespec){.tv_sec = 2}, 0); return 0; }
+"""
+
+
+def test_a_slow_sync_holds_up_only_who_waits_for_it(start, tmp_path):
+    source, shim = tmp_path / "stall.c", tmp_path / "stall.so"
+    source.write_text(STALL, encoding="utf-8")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, source], check=True)
+    backend = start.backend(SignalsBackend)
+    box = Box(start, tmp_path / "queue", backend, {"create_directory": True, "fsync": True}, pipelines=("traces",),
+              environment={"LD_PRELOAD": str(shim)})
+    box.tree["exporters"]["nop"] = {}
+    box.tree["service"]["pipelines"]["logs"] = {"receivers": ["otlp"], "exporters": ["nop"]}
+    gateway = box.gateway()
+    done = []
+
+    def wait_for_disk():
+        with Sender(gateway.grpc) as sender:
+            done.append(sender.send(numbered("traces", 1), timeout=30))
+
+    waiting = threading.Thread(target=wait_for_disk)
+    with Sender(gateway.grpc, otlp.EXPORTS["logs"]) as sender:
+        assert sender.send(numbered("logs", 0)) == (0, "")
+        waiting.start()
+        time.sleep(0.3)
+        for number in range(200):
+            assert sender.send(numbered("logs", number)) == (0, "")
+        assert not done, "the sync was no wait for whom it should have been"
+    waiting.join()
+    assert done == [(0, "")]
+    assert support.wait_for(lambda: numbers(backend, "traces") == [1])
+    steps = {k: v for k, v in gateway.metrics("/metrics/all").items() if k.startswith("spanweir_worker_step_seconds_bucket")}
+    whole = max(steps.values())
+    assert max((v for k, v in steps.items() if 'le="1"' in k), default=whole) == whole, "a worker's step took a second"
