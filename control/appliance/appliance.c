@@ -212,7 +212,7 @@ static const struct {
     {"exporter", "ring_generation", true},
     {"exporter", "failover", true},
     {"exporter", "drain_aware", true},
-    {"exporter", "on_shutdown", false},
+    {"exporter", "on_shutdown", true},
     {"exporter", "dead_letter", true},
 };
 
@@ -470,6 +470,14 @@ static const struct {
       "integer",
       "1024",
       "room for all that waits, over all workers; without room senders are refused"},
+     NULL},
+    {{"components.on_shutdown",
+      "word",
+      "\"keep\"",
+      "exporters otlp_grpc and otlp_http with a storage: what is left at the end stays in the "
+      "store (keep), or goes "
+      "to other gateways (handover; needs peers), which send it on; what none takes by "
+      "drain.deadline stays"},
      NULL},
     {{"components.dead_letter",
       "group",

@@ -17,6 +17,7 @@ struct queues {
     struct sw_inspect_queue of[QUEUES_MAX];
     char names[QUEUES_MAX][32];
     const char *aliases[QUEUES_MAX][2];
+    struct sw_queue_route routes[QUEUES_MAX];
     unsigned count;
     uint64_t total;
 };
@@ -40,6 +41,8 @@ static int list(const struct options *options, const char *path, struct queues *
         snprintf(queues->names[at], sizeof(queues->names[0]), "%s/drain%u", type, at);
         queues->aliases[at][0] = queues->names[at];
         queues->aliases[at][1] = queue->exporter;
+        queues->routes[at] = (struct sw_queue_route
+        ){queues->names[at], queue->exporter, queue->signal, options->endpoint};
         queues->total += queue->requests;
         queue++;
     }
@@ -53,36 +56,51 @@ static void put_key(struct sw_string *out, const char *key, const char *value)
     sw_string_json(out, value, strlen(value));
 }
 
-// JSON is YAML.
-static void make_config(
+static void put_exporter(
     struct sw_string *out,
-    const struct options *options,
-    const char *id,
-    const char *path,
-    const struct queues *queues
+    const char *extension,
+    const struct sw_queue_route *route,
+    bool hand_over
 )
 {
-    char directory[PATH_BYTES];
-    snprintf(directory, sizeof(directory), "%s", path);
-    *strrchr(directory, '/') = '\0';
+    sw_string_format(out, "\"%s\": {", route->alias);
+    put_key(out, "endpoint", route->endpoint);
+    if (hand_over) {
+        sw_string_put(out, ", \"headers\": {");
+        put_key(out, "spanweir-exporter", route->exporter);
+        sw_string_put(out, "}");
+    }
+    sw_string_put(
+        out,
+        ", \"tls\": {\"insecure\": true}, \"retry_on_failure\": {\"initial_interval\": \"200ms\", "
+        "\"max_interval\": \"2s\", \"max_elapsed_time\": \"0s\"}, \"sending_queue\": "
+        "{\"queue_size\": "
+        "1000000000, "
+    );
+    put_key(out, "storage", extension);
+    sw_string_put(out, "}}");
+}
+
+// JSON is YAML.
+void sw_queue_config(
+    struct sw_string *out,
+    const char *extension,
+    const char *directory,
+    const struct sw_queue_route *routes,
+    unsigned routes_count,
+    bool hand_over
+)
+{
     sw_string_put(
         out, "yaml:{\"receivers\": {\"otlp\": {\"protocols\": {\"grpc\": {}}}}, \"extensions\": {"
     );
-    sw_string_json(out, id, strlen(id));
+    sw_string_json(out, extension, strlen(extension));
     sw_string_put(out, ": {");
     put_key(out, "directory", directory);
     sw_string_put(out, "}}, \"exporters\": {");
-    for (unsigned i = 0; i < queues->count; i++) {
-        sw_string_format(out, "%s\"%s\": {", i > 0 ? ", " : "", queues->names[i]);
-        put_key(out, "endpoint", options->endpoint);
-        sw_string_put(
-            out,
-            ", \"tls\": {\"insecure\": true}, \"retry_on_failure\": {\"initial_interval\": "
-            "\"200ms\", "
-            "\"max_elapsed_time\": \"0s\"}, \"sending_queue\": {\"queue_size\": 1000000000, "
-        );
-        put_key(out, "storage", id);
-        sw_string_put(out, "}}");
+    for (unsigned i = 0; i < routes_count; i++) {
+        sw_string_put(out, i > 0 ? ", " : "");
+        put_exporter(out, extension, &routes[i], hand_over);
     }
     sw_string_put(
         out,
@@ -90,16 +108,16 @@ static void make_config(
         "{\"level\": "
         "\"error\"}}, \"extensions\": ["
     );
-    sw_string_json(out, id, strlen(id));
+    sw_string_json(out, extension, strlen(extension));
     sw_string_put(out, "], \"pipelines\": {");
-    for (unsigned i = 0; i < queues->count; i++) {
+    for (unsigned i = 0; i < routes_count; i++) {
         sw_string_format(
             out,
             "%s\"%s/%u\": {\"receivers\": [\"otlp\"], \"exporters\": [\"%s\"]}",
             i > 0 ? ", " : "",
-            sw_signal_name(queues->of[i].signal),
+            sw_signal_name(routes[i].signal),
             i,
-            queues->names[i]
+            routes[i].alias
         );
     }
     sw_string_put(out, "}}}");
@@ -175,7 +193,10 @@ static int drain_store(
     if (code != 0 || queues.count == 0) {
         return code;
     }
-    make_config(&config, options, id, path, &queues);
+    char directory[PATH_BYTES];
+    snprintf(directory, sizeof(directory), "%s", path);
+    *strrchr(directory, '/') = '\0';
+    sw_queue_config(&config, id, directory, queues.routes, queues.count, false);
     struct bar bar = {
         .options = options,
         .total = queues.total,

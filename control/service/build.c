@@ -53,6 +53,8 @@ struct sw_generation {
     struct sw_peering *peering; // NULL: there are no other gateways
     struct sw_peer_door **doors;
     unsigned doors_count;
+    struct sw_handed_over *handed_over;
+    unsigned handed_over_count;
     char *error;
     size_t error_size;
 };
@@ -720,6 +722,23 @@ static int make_tables(struct sw_generation *generation)
     return SW_OK;
 }
 
+static int make_handed_over(struct sw_generation *generation)
+{
+    generation->handed_over =
+        sw_zalloc(SW_MAX(generation->exporters_count, 1u) * sizeof(generation->handed_over[0]));
+    if (generation->handed_over == NULL) {
+        return SW_E_NOMEM;
+    }
+    for (unsigned i = 0; i < generation->exporters_count; i++) {
+        const struct node *node = &generation->exporters[i];
+        if (node->component->kind == SW_EXPORTER) {
+            generation->handed_over[generation->handed_over_count++] = (struct sw_handed_over
+            ){node->component->id, generation->exporter_signals[i], node->stages};
+        }
+    }
+    return SW_OK;
+}
+
 static int make_all(struct sw_generation *generation)
 {
     int err = make_tables(generation);
@@ -732,6 +751,9 @@ static int make_all(struct sw_generation *generation)
     }
     for (unsigned i = 0; err == SW_OK && i < generation->pipelines_count; i++) {
         err = make_pipeline(generation, &generation->pipelines[generation->order[i]]);
+    }
+    if (err == SW_OK && generation->peering != NULL) {
+        err = make_handed_over(generation);
     }
     if (err == SW_OK) {
         err = make_receiver_entries(generation);
@@ -817,6 +839,7 @@ void sw_generation_free(struct sw_generation *generation)
     sw_free(generation->merges);
     sw_free(generation->order);
     sw_free(generation->doors);
+    sw_free(generation->handed_over);
     sw_peering_free(generation->peering);
     sw_free(generation);
 }
@@ -847,6 +870,28 @@ sw_generation_doors(const struct sw_generation *generation, unsigned *ret_count)
 {
     *ret_count = generation->doors_count;
     return generation->doors;
+}
+
+const struct sw_handed_over *
+sw_generation_handed_over(const struct sw_generation *generation, unsigned *ret_count)
+{
+    *ret_count = generation->handed_over_count;
+    return generation->handed_over;
+}
+
+void sw_generation_peers(
+    const struct sw_generation *generation,
+    void (*each)(void *context, const char *address),
+    void *context
+)
+{
+    // Each pipeline knows them all.
+    for (unsigned i = 0; i < generation->pipelines_count; i++) {
+        if (generation->pipelines[i].peers != NULL) {
+            sw_peers_each(generation->pipelines[i].peers, each, context);
+            return;
+        }
+    }
 }
 
 static int start_node(struct node *node, unsigned core)

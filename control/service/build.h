@@ -62,6 +62,17 @@ struct sw_stage *sw_generation_entry(
 struct sw_peer_door *const *
 sw_generation_doors(const struct sw_generation *generation, unsigned *ret_count);
 
+/** Exporters that other gateways may hand requests over to: none without peers. Constant. */
+const struct sw_handed_over *
+sw_generation_handed_over(const struct sw_generation *generation, unsigned *ret_count);
+
+/** The other gateways that are known now. Control thread. */
+void sw_generation_peers(
+    const struct sw_generation *generation,
+    void (*visit)(void *context, const char *address),
+    void *context
+);
+
 /** Starts the stages of one core, exporters first. On that core. */
 SW_CHECKED int sw_generation_start(struct sw_generation *generation, unsigned core);
 

@@ -1,6 +1,7 @@
 /* A process that takes nothing in and runs until its stores are empty (`spanweir queue drain`). */
 #include "control/service/service.h"
 #include "control/service/service_internal.h"
+#include "dataplane/base/clock.h"
 
 #include <stdio.h>
 
@@ -17,10 +18,11 @@ bool sw_emptying_done(struct service *service, uint64_t *ret_left, uint64_t *ret
             *ret_refused += sw_store_queue_skipped(queue);
         }
     }
-    return *ret_left <= *ret_refused;
+    uint64_t deadline_ns = service->emptying->deadline_ns;
+    return *ret_left <= *ret_refused || (deadline_ns > 0 && sw_clock_ns() >= deadline_ns);
 }
 
-static int drain(const struct sw_queue_drain *order, uint64_t *ret_left, uint64_t *ret_refused)
+int sw_service_empty(const struct sw_queue_drain *order, uint64_t *ret_left, uint64_t *ret_refused)
 {
     struct sw_conf *conf = NULL;
     struct sw_appliance *appliance = NULL;
@@ -43,7 +45,7 @@ static int drain(const struct sw_queue_drain *order, uint64_t *ret_left, uint64_
     sw_conf_errors_fini(&errors);
     if (err == SW_OK) {
         err = sw_appliance_load_text(
-            "drain", "drain = { deadline = \"5s\"; };", &appliance, error, sizeof(error)
+            "drain", "drain = { deadline = \"3s\"; };", &appliance, error, sizeof(error)
         );
     }
     int code = 1;
@@ -57,5 +59,5 @@ static int drain(const struct sw_queue_drain *order, uint64_t *ret_left, uint64_
 
 int sw_service_queue(int argc, char **argv)
 {
-    return sw_queue_main(argc, argv, drain);
+    return sw_queue_main(argc, argv, sw_service_empty);
 }

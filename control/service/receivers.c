@@ -162,6 +162,7 @@ static int make_instances(
         .count_requests = sw_conf_gate(base->conf, REQUESTS_GATE),
     };
     env.doors = sw_generation_doors(generation, &env.doors_count);
+    env.handed_over = sw_generation_handed_over(generation, &env.handed_over_count);
     receiver->instances = sw_zalloc(base->cores_count * sizeof(*receiver->instances));
     int err = receiver->instances != NULL ? SW_OK : SW_E_NOMEM;
     for (unsigned core = 0; err == SW_OK && core < base->cores_count; core++) {

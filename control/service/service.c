@@ -368,7 +368,10 @@ static void say_start(struct service *service)
 
 static int start(struct service *service, char *error, size_t error_size)
 {
-    int err = make_world(service);
+    int err = sw_hand_over_check(service, error, error_size);
+    if (err == SW_OK) {
+        err = make_world(service);
+    }
     if (err == SW_OK) {
         err = sw_observe_new(service, error, error_size);
     }
@@ -549,11 +552,16 @@ int sw_service_run_with(
     if (service->phase == PHASE_FORCED) {
         _exit(1); // told twice: nothing is waited for
     }
-    if (emptying != NULL && err == SW_OK) {
+    struct hand_over *plan = NULL;
+    if (err == SW_OK) {
         sw_service_disks_close(service); // what the cores had done is committed
+        sw_hand_over_plan(service, &plan);
+    }
+    if (emptying != NULL && err == SW_OK) {
         (void)sw_emptying_done(service, ret_left, ret_refused);
     }
     clean_up(service);
     sw_free(service);
+    sw_hand_over_run(plan);
     return code;
 }

@@ -110,6 +110,20 @@ void sw_service_disks_close(struct service *service);
 /* While it empties stores, every turn: is it done? */
 bool sw_emptying_done(struct service *service, uint64_t *ret_left, uint64_t *ret_refused);
 
+/* Runs until the stores are empty, in this process. @return exit code */
+int sw_service_empty(const struct sw_queue_drain *order, uint64_t *ret_left, uint64_t *ret_refused);
+
+/* ---- hand_over.c: at the end, what is left in stores goes to other gateways ---- */
+
+struct hand_over;
+
+/* Are there exporters with on_shutdown = "handover", and can it be done? */
+SW_CHECKED int sw_hand_over_check(const struct service *service, char *error, size_t error_size);
+/* What is left, and who could take it; the workers have stopped. *ret_plan NULL: there is nothing to do. */
+void sw_hand_over_plan(struct service *service, struct hand_over **ret_plan);
+/* Does it, when all of the service is gone. NULL is legal. */
+void sw_hand_over_run(struct hand_over *plan);
+
 /* ---- service.c ---- */
 
 /* As sw_service_run. */

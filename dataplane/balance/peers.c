@@ -161,3 +161,18 @@ struct sw_peer_door *sw_peers_door(struct sw_peers *peers)
 {
     return &peers->door;
 }
+
+void sw_peers_each(
+    const struct sw_peers *peers,
+    void (*visit)(void *context, const char *address),
+    void *context
+)
+{
+    const struct topology *topology = peers->balance.topology;
+    for (unsigned i = 0; topology != NULL && i < topology->count; i++) {
+        const struct endpoint *endpoint = topology->members[topology->member_of[i]];
+        if (endpoint->calls != NULL && !sw_peers_is_self(peers, endpoint->dial)) {
+            visit(context, endpoint->dial);
+        }
+    }
+}

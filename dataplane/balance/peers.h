@@ -63,6 +63,13 @@ SW_CHECKED int sw_peers_stage_new(
     struct sw_stage **ret_stage
 );
 
+/** The other gateways that are known now. Control thread. */
+void sw_peers_each(
+    const struct sw_peers *peers,
+    void (*visit)(void *context, const char *address),
+    void *context
+);
+
 /** For the receivers. */
 struct sw_peer_door *sw_peers_door(struct sw_peers *peers);
 

@@ -13,6 +13,16 @@
 /** The header that names the pipeline. */
 #define SW_PEER_PIPELINE "spanweir-pipeline"
 
+/** The header of an export that goes straight into an exporter's queue: what another gateway had in its own. */
+#define SW_PEER_EXPORTER "spanweir-exporter"
+
+/** Such an exporter. */
+struct sw_handed_over {
+    const char *exporter; /**< ID */
+    enum sw_signal signal;
+    struct sw_stage *const *stages; /**< of each core */
+};
+
 struct sw_peer_door {
     const char *pipeline; /**< ID */
     struct sw_stage *

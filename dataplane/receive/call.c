@@ -189,7 +189,7 @@ bool sw_receive_memory_short(struct sw_otlp_receiver *receiver)
 // What other gateways forward was received there.
 static void count(struct receive_call *call, int err)
 {
-    if (call->method != METHOD_EXPORT) {
+    if (call->method != METHOD_EXPORT || call->exporter != NULL) {
         return;
     }
     const struct receive_cells *cells = &call->endpoint->cells[call->signal];
@@ -286,6 +286,9 @@ static void consume(struct receive_call *call, struct sw_stage *entry, struct sw
 static struct sw_stage *entry_of(const struct receive_call *call)
 {
     const struct sw_otlp_receiver *receiver = call->endpoint->receiver;
+    if (call->exporter != NULL) {
+        return call->exporter->stages[receiver->core->index];
+    }
     return call->method == METHOD_FORWARD ? call->door->entries[receiver->core->index]
                                           : receiver->env.entries[call->signal];
 }

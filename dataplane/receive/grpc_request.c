@@ -231,6 +231,19 @@ static void take_pipeline(struct receive_call *call, struct sw_http_text pipelin
     }
 }
 
+// The path has come before it.
+static void take_exporter(struct receive_call *call, struct sw_http_text exporter)
+{
+    const struct sw_otlp_receiver_env *env = &call->endpoint->receiver->env;
+    call->is_handed_over = true;
+    for (unsigned i = 0; i < env->handed_over_count; i++) {
+        const struct sw_handed_over *one = &env->handed_over[i];
+        if (one->signal == call->signal && sw_http_text_is(exporter, one->exporter)) {
+            call->exporter = one;
+        }
+    }
+}
+
 // Base64 with padding where the length says so, else without, as encoding/base64 reads it.
 // @return the first byte that is wrong; text.len: none
 static size_t base64_fault(struct sw_http_text text)
@@ -316,6 +329,8 @@ void sw_receive_grpc_header(
         take_encoding(call, value);
     } else if (name.len == 17 && sw_http_text_is(name, SW_PEER_PIPELINE)) {
         take_pipeline(call, value);
+    } else if (name.len == 17 && sw_http_text_is(name, SW_PEER_EXPORTER)) {
+        take_exporter(call, value);
     } else if (name.len == 4 && sw_http_text_is(name, "host")) {
         take_authority(call, false);
     } else if (name.len > 4 && memcmp(name.data + name.len - 4, "-bin", 4) == 0) {
@@ -335,6 +350,10 @@ void sw_receive_grpc_headers_end(struct receive_call *call)
     }
     if (call->method != METHOD_EXPORT && call->door == NULL) {
         struct sw_buf *text = sw_receive_text("unknown pipeline");
+        fault(call, RANK_PATH, RECEIVE_UNKNOWN, 0, SW_GRPC_UNIMPLEMENTED, text);
+    }
+    if (call->is_handed_over && (call->exporter == NULL || call->method != METHOD_EXPORT)) {
+        struct sw_buf *text = sw_receive_text("unknown exporter");
         fault(call, RANK_PATH, RECEIVE_UNKNOWN, 0, SW_GRPC_UNIMPLEMENTED, text);
     }
     if (call->fault.rank != RANK_NONE) {

@@ -36,6 +36,9 @@ struct sw_otlp_receiver_env {
     /** gRPC: what other gateways may send, for the pipelines that take it. */
     struct sw_peer_door *const *doors;
     unsigned doors_count;
+    /** gRPC: exporters that other gateways may hand requests over to. */
+    const struct sw_handed_over *handed_over;
+    unsigned handed_over_count;
     bool count_requests; /**< otelcol_receiver_requests (gate receiverhelper.newReceiverMetrics) */
 };
 

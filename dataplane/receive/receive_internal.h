@@ -171,6 +171,8 @@ struct receive_call {
     int32_t id;
     enum call_method method;
     struct sw_peer_door *door; /**< METHOD_FORWARD, METHOD_DECISIONS; NULL: not named yet */
+    const struct sw_handed_over *exporter; /**< it goes there, past all processors */
+    bool is_handed_over;                   /**< another gateway had it in a queue */
     bool headers_done;
     bool path_seen;
     bool type_seen;

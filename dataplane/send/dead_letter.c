@@ -109,6 +109,14 @@ read_group(const struct sw_stage_env *env, const struct sw_value *group, struct 
     return options->path != NULL ? SW_OK : refuse(env, SW_E_INVALID, "dead_letter needs path");
 }
 
+static int check_on_shutdown(const struct sw_stage_env *env, const struct sw_value *value)
+{
+    bool known = value->kind == SW_VALUE_STRING
+                 && (strcmp(value->string, "keep") == 0 || strcmp(value->string, "handover") == 0);
+    return known ? SW_OK
+                 : refuse(env, SW_E_INVALID, "on_shutdown must be \"keep\" or \"handover\"");
+}
+
 static int read_options(const struct sw_stage_env *env, struct options *options)
 {
     *options = (struct options){.bytes = SIZE_MIB * MIB};
@@ -121,6 +129,8 @@ static int read_options(const struct sw_stage_env *env, struct options *options)
         const struct sw_value_entry *entry = &SW_LIST_AT(*list, struct sw_value_entry, i);
         if (strcmp(entry->key, "dead_letter") == 0) {
             err = read_group(env, &entry->value, options);
+        } else if (strcmp(entry->key, "on_shutdown") == 0) {
+            err = check_on_shutdown(env, &entry->value); // control/service/hand_over.c does it
         } else if (strcmp(entry->key, "kind") != 0 && strcmp(entry->key, "id") != 0) {
             err = refuse(env, SW_E_UNSUPPORTED, "setting %s is not supported here", entry->key);
         }

@@ -348,3 +348,13 @@ struct sw_store_queue *sw_store_next_queue(struct sw_store *store, struct sw_sto
     }
     return queue;
 }
+
+const char *sw_store_queue_exporter(const struct sw_store_queue *queue)
+{
+    return queue->exporter;
+}
+
+enum sw_signal sw_store_queue_signal(const struct sw_store_queue *queue)
+{
+    return queue->signal;
+}

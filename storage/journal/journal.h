@@ -172,6 +172,9 @@ void sw_store_queue_skip(struct sw_store_queue *queue);
 SW_CHECKED int
 sw_journal_alias(struct sw_journal *journal, const char *alias, const char *exporter);
 
+const char *sw_store_queue_exporter(const struct sw_store_queue *queue);
+enum sw_signal sw_store_queue_signal(const struct sw_store_queue *queue);
+
 /** All queues of a store that somebody uses, in turn: NULL at first, NULL at the end. Control thread. */
 struct sw_store_queue *sw_store_next_queue(struct sw_store *store, struct sw_store_queue *queue);
 

@@ -1,5 +1,6 @@
 """The gateway of the article that users start from, as it stands there: only endpoints, the directory and the port of
 the metrics page are set from outside, and the wait for decisions is shortened."""
+import json
 import signal
 import time
 
@@ -105,3 +106,75 @@ def test_a_backend_dies_and_returns_and_the_gateway_is_killed(start, tmp_path):
     assert support.wait_for(lambda: queued(gateway) == 0)
     assert not unbalanced(gateway)
     assert gateway.program.stop() == 0, gateway.program.log_tail()
+
+
+def tier(start, tmp_path, count=2, exporters=_BACKENDS.values()):
+    """Gateways that know each other, of which each hands over at its end."""
+    seeds = []
+    for number in range(count):
+        (tmp_path / f"queue{number}").mkdir()
+        seeds.append(Seed(start, tmp_path / f"queue{number}"))
+    hosts = ", ".join(f'"{seed.address}"' for seed in seeds)
+    entries = ", ".join(f'{{ kind = "exporter"; id = "{name}"; on_shutdown = "handover"; }}' for name in exporters)
+    for number, seed in enumerate(seeds):
+        appliance = tmp_path / f"appliance{number}.conf"
+        appliance.write_text(f'drain = {{ deadline = "10s"; }};\npeers = {{ static = {{ hostnames = ( {hosts} ); }}; '
+                             f'self = ( "{seed.address}" ); }};\ncomponents = ( {entries} );\n', encoding="utf-8")
+        seed.environment = {"SPANWEIR_APPLIANCE": str(appliance)}
+        for name in _BACKENDS.values():  # all have the same backend
+            seed.arguments += ["--set", f"exporters.{name}.endpoint=127.0.0.1:{seeds[0].backend_port}"]
+    return seeds
+
+
+def test_a_pod_that_is_deleted_hands_over_what_it_holds(start, tmp_path, binary):
+    first, second = tier(start, tmp_path)
+    leaving, staying = first.gateway(), second.gateway()
+    send(leaving, 0, 30)
+    time.sleep(1.5)
+    assert leaving.program.stop(40) == 0, leaving.program.log_tail()
+    assert "handed over to other gateways" in leaving.program.log()
+    code, out, _ = run(binary, ["queue", "ls", str(tmp_path / "queue0"), "--format", "json"])
+    assert code == 0 and all(q["requests"] == 0 for q in json.loads(out)["queues"]), out
+    backend = start.backend(SignalsBackend, port=first.backend_port)
+    # Traces of either gateway: some were forwarded when they came in.
+    assert support.wait_for(lambda: all(len(set(numbers(backend, s))) == 30 for s in SIGNALS), 60), {
+        s: len(set(numbers(backend, s))) for s in SIGNALS}
+    for s in SIGNALS:
+        assert sorted(numbers(backend, s)) == list(range(30))
+    assert not unbalanced(staying)
+    assert staying.program.stop() == 0
+
+
+def test_without_another_gateway_it_stays(start, tmp_path, binary):
+    first, _ = tier(start, tmp_path)
+    leaving = first.gateway()
+    send(leaving, 0, 5)
+    began = time.monotonic()
+    assert leaving.program.stop(40) == 0, leaving.program.log_tail()
+    assert time.monotonic() - began < 35
+    assert "not all of it was handed over" in leaving.program.log()
+    backend = start.backend(SignalsBackend, port=first.backend_port)
+    gateway = first.gateway()
+    assert support.wait_for(lambda: all(sorted(set(numbers(backend, s))) == list(range(5)) for s in SIGNALS), 60)
+    assert gateway.program.stop() == 0
+
+
+def test_handover_without_peers_is_refused(start, tmp_path):
+    (tmp_path / "queue").mkdir()
+    seed = Seed(start, tmp_path / "queue")
+    appliance = tmp_path / "appliance.conf"
+    appliance.write_text('components = ( { kind = "exporter"; id = "otlp/logs"; on_shutdown = "handover"; } );\n',
+                         encoding="utf-8")
+    seed.environment = {"SPANWEIR_APPLIANCE": str(appliance)}
+    with pytest.raises(Exception, match="needs peers in the appliance file"):
+        seed.gateway()
+
+
+def test_whoever_hands_over_to_an_unknown_exporter_is_told(start, tmp_path):
+    first, _ = tier(start, tmp_path)
+    gateway = first.gateway()
+    with Sender(gateway.grpc, otlp.EXPORTS["logs"]) as sender:
+        for exporter in ("otlp/none", "otlp/traces"):
+            code, text = sender.send(body("logs", 1), metadata=[("spanweir-exporter", exporter)])
+            assert (code, text) == (12, "unknown exporter")
+        assert sender.send(body("logs", 1), metadata=[("spanweir-exporter", "otlp/logs")]) == (0, "")

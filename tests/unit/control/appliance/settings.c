@@ -269,7 +269,7 @@ static void test_settings_are_listed_for_the_reference_page(void **state)
         assert_true(strlen(setting.help) > 5);
         deadline |= strcmp(setting.name, "drain.deadline") == 0;
     }
-    assert_int_equal(count, 28);
+    assert_int_equal(count, 29);
     assert_true(deadline);
     assert_false(sw_appliance_setting(count + 1, &setting));
 }
