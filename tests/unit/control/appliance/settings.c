@@ -134,8 +134,8 @@ static void test_what_is_wrong_is_told_with_its_line(void **state)
         {"components = ( { kind = \"exporter\"; id = \"a\"; },\n { kind = \"exporter\"; id = "
          "\"a\"; } );",
          "a.conf:2: exporter \"a\" has two entries in components"},
-        {"components = ( { kind = \"exporter\"; id = \"a\";\n on_shutdown = \"keep\"; } );",
-         "a.conf:2: setting on_shutdown of components is not supported yet"},
+        {"components = ( { kind = \"processor\"; id = \"a\";\n evict = \"keep\"; } );",
+         "a.conf:2: setting evict of components is not supported yet"},
         {"components = ( { kind = \"processor\"; id = \"a\"; evict = 1; } );",
          "a.conf:1: setting evict of components is not supported yet"},
         {"components = ( { kind = \"processor\"; id = \"a\"; failover = \"none\"; } );",
