@@ -28,7 +28,7 @@ struct stores {
     unsigned count;
 };
 
-/* ---- queue_command.c ---- */
+/* ---- queue_common.c ---- */
 
 /* Is this one of those that were asked for? */
 bool sw_queue_wanted(const struct options *options, const struct sw_inspect_queue *queue);

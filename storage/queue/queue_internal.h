@@ -104,6 +104,7 @@ struct stored {
     struct entry_list unbuilt;    /**< read, and then there was no memory for the batch */
     struct entry_list unreleased; /**< done with, but the store could not write that */
     uint64_t bytes;               /**< of requests in memory */
+    uint64_t typical_bytes;       /**< of the one that was read last */
     struct sw_cell *restored;
     struct sw_cell *redelivered;
     struct sw_cell *salvaged;

@@ -25,8 +25,8 @@
 #define AHEAD 2
 // Orders to read that are under way at once: the mailbox has room for other things.
 #define READS_MAX 64
-// Bytes of requests in memory, above which nothing is read ahead.
-#define BYTES_AHEAD (UINT64_C(32) << 20)
+// Bytes of requests in memory, above which one at a time is read.
+#define BYTES_AHEAD (UINT64_C(64) << 20)
 // How soon what the store could not take or give is tried again.
 #define AGAIN_NS (50 * SW_NS_PER_MS)
 
@@ -159,6 +159,7 @@ static int build(struct queue *queue, struct entry *entry)
     entry->size = sw_queue_size(queue, batch);
     entry->bytes = batch->bytes;
     queue->stored.bytes += batch->bytes;
+    queue->stored.typical_bytes = batch->bytes;
     return SW_OK;
 }
 
@@ -220,6 +221,15 @@ static void arrived(struct sw_message *message, void *sender)
     sw_queue_pump(queue);
 }
 
+// How many more requests memory has room for, if they are like the last one.
+static uint32_t fitting(const struct stored *stored, bool one_at_least)
+{
+    uint64_t room = BYTES_AHEAD - SW_MIN(stored->bytes, BYTES_AHEAD);
+    uint64_t count = room / SW_MAX(stored->typical_bytes, UINT64_C(1));
+    count -= SW_MIN(count, (uint64_t)stored->reads_count);
+    return (uint32_t)SW_MIN(SW_MAX(count, (uint64_t)one_at_least), UINT64_C(1) << 20);
+}
+
 // How many more requests consumers could do with.
 static uint32_t wanted(const struct queue *queue)
 {
@@ -227,15 +237,13 @@ static uint32_t wanted(const struct queue *queue)
     const struct sw_queue_batch_conf *batch = &queue->conf->batch;
     uint32_t idle = queue->consumers_max - SW_MIN(queue->consumers_count, queue->consumers_max);
     uint32_t have = queue->waiting_count + stored->reads_count;
-    if (stored->bytes > BYTES_AHEAD && queue->waiting_count > 0) {
-        return 0;
-    }
+    uint32_t most = SW_MIN(idle + AHEAD, (uint32_t)READS_MAX);
+    uint32_t count = have < most ? most - have : 0;
     if (batch->enabled) {
         uint64_t units = ((uint64_t)idle + 1) * (uint64_t)SW_MAX(batch->min_size, 1);
-        return queue->plain->units_waiting < units ? READS_MAX - stored->reads_count : 0;
+        count = queue->plain->units_waiting < units ? READS_MAX - stored->reads_count : 0;
     }
-    uint32_t most = SW_MIN(idle + AHEAD, (uint32_t)READS_MAX);
-    return have < most ? most - have : 0;
+    return SW_MIN(count, fitting(stored, have == 0));
 }
 
 void sw_stored_feed(struct queue *queue)
