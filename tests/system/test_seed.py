@@ -1,6 +1,7 @@
 """The gateway of the article that users start from, as it stands there: only endpoints, the directory and the port of
 the metrics page are set from outside, and the wait for decisions is shortened."""
 import json
+import os
 import signal
 import time
 
@@ -16,6 +17,7 @@ from test_storage import numbered, numbers, queued, unbalanced
 CONFIG = support.HERE / "configs" / "seed-gateway.yaml"
 pytestmark = pytest.mark.ours
 
+ROUNDS = int(os.environ.get("SEED_ROUNDS", "3"))
 _BACKENDS = {"traces": "otlp/traces", "metrics": "otlp/metrics", "logs": "otlp/logs"}
 
 
@@ -88,7 +90,7 @@ def test_a_backend_dies_and_returns_and_the_gateway_is_killed(start, tmp_path):
     (tmp_path / "window").mkdir()
     seed = Seed(start, tmp_path / "queue", window=tmp_path / "window")
     total = 0
-    for _ in range(3):  # nobody is there to take it
+    for _ in range(ROUNDS):  # nobody is there to take it
         gateway = seed.gateway()
         send(gateway, total, 20)
         total += 20
