@@ -46,7 +46,8 @@ static bool root_is_sane(const struct page_tree *tree, uint64_t last_page)
     return tree->depth > 0 && tree->root >= PAGE_METAS && tree->root <= last_page;
 }
 
-static const char *meta_fault(const struct page_meta *meta, uint64_t pages)
+/* What each of the two must have. */
+static const char *form_fault(const struct page_meta *meta)
 {
     if (meta->magic != MAGIC || meta->version != VERSION || meta->address != 0) {
         return "a meta page is none of the library's";
@@ -54,6 +55,13 @@ static const char *meta_fault(const struct page_meta *meta, uint64_t pages)
     if (meta->free.pad != SW_PAGE_BYTES || meta->main.pad != 0) {
         return "a meta page tells of another size of pages";
     }
+    return meta->txn_id <= TXN_ID_MAX ? NULL : "a meta page has a transaction that cannot be";
+}
+
+/* What the one in use must have. The other may be half written: the library begins with the trees and ends with
+ * the transaction, so a process killed within leaves the old transaction and new trees, which nobody reads. */
+static const char *meta_fault(const struct page_meta *meta, uint64_t pages)
+{
     // The main tree gets its flags with the first transaction.
     if ((meta->free.flags & ~FLAG_NO_SUBDIR) != FLAG_INTEGER_KEY
         || meta->main.flags != (meta->txn_id > 0 ? FLAG_INTEGER_KEY : 0)) {
@@ -72,7 +80,7 @@ static const char *meta_fault(const struct page_meta *meta, uint64_t pages)
     if (meta->txn_id == 0 && meta->last_page != PAGE_METAS - 1) {
         return "a meta page that was never written has pages";
     }
-    return meta->txn_id <= TXN_ID_MAX ? NULL : "a meta page has a transaction that cannot be";
+    return NULL;
 }
 
 static int read_meta(struct page_check *check, uint64_t page, struct page_meta *ret_meta)
@@ -82,7 +90,7 @@ static int read_meta(struct page_check *check, uint64_t page, struct page_meta *
     if (head.number != page || head.flags != PAGE_META) {
         return sw_page_damaged(check, page, "the head of a meta page is wrong");
     }
-    const char *fault = meta_fault(ret_meta, check->file.size / SW_PAGE_BYTES);
+    const char *fault = form_fault(ret_meta);
     return fault == NULL ? SW_OK : sw_page_damaged(check, page, fault);
 }
 
@@ -104,11 +112,9 @@ static int pick_meta(struct page_check *check, struct page_meta *ret_meta)
         && (meta->txn_id % PAGE_METAS != newer || other->txn_id != meta->txn_id - 1)) {
         return sw_page_damaged(check, newer, "the transactions of the meta pages do not follow");
     }
-    if (other->last_page > meta->last_page) {
-        return sw_page_damaged(check, newer, "the older meta page has more pages");
-    }
     *ret_meta = *meta;
-    return SW_OK;
+    const char *fault = meta_fault(meta, check->file.size / SW_PAGE_BYTES);
+    return fault == NULL ? SW_OK : sw_page_damaged(check, newer, fault);
 }
 
 /* ---- free pages ---- */
@@ -159,7 +165,9 @@ static int check_file(struct page_check *check)
     err = sw_page_tree_check(check, &meta.main, 0, UINT64_MAX, NULL);
     if (err == SW_OK) {
         // A record's key is the transaction that freed its pages; 0 stands for none in the library.
+        check->last_key = 0;
         err = sw_page_tree_check(check, &meta.free, 1, meta.txn_id, check_free_list);
+        check->report->freed_by = check->last_key;
     }
     sw_free(check->taken);
     return err;

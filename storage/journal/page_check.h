@@ -1,5 +1,5 @@
 /* Is a file safe for liblmdb? The library trusts its pages and crashes on some that were changed (tried with
- * 0.9.24), so every page is walked here before the file is opened with it: both meta pages, the tree of records,
+ * 0.9.24), so every page is walked here before the file is opened with it: the meta page in use, the tree of records,
  * the tree of free pages, the heads of overflow pages.
  *
  * A file of the store has one tree of its own, the library's main one, with keys of eight bytes
@@ -23,6 +23,7 @@ struct sw_page_report {
     uint64_t last_page;  /**< the highest page in use */
     uint64_t records;    /**< entries of the tree */
     uint64_t free_pages; /**< in the tree of free pages */
+    uint64_t freed_by;   /**< the last transaction that freed pages; 0: none */
     uint64_t page;       /**< where the damage is */
     const char *why;     /**< what it is, constant text; NULL: the file is sound */
 };

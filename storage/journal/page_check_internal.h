@@ -64,6 +64,7 @@ struct page_check {
     uint64_t last_page;
     uint8_t
         *taken; /**< a bit for each page up to last_page: in a tree, or in the list of free pages */
+    uint64_t last_key; /**< of the record that was walked last */
     struct sw_page_report *report;
     uint16_t
         node_size[SW_PAGE_BYTES / 2]; /**< of the nodes that begin there; zeros between two pages */

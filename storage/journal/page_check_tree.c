@@ -79,7 +79,7 @@ static int check_leaf(struct walk *walk, uint64_t page, unsigned count, uint64_t
         if (key < low || key > high || (i > 0 && key <= last)) {
             return sw_page_damaged(walk->check, page, "the keys of a leaf page are out of order");
         }
-        last = key;
+        last = walk->check->last_key = key;
         int err = check_record(walk, page, at);
         if (err != SW_OK) {
             return err;

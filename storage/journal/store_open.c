@@ -552,6 +552,19 @@ look_for_damage(const struct opening *opening, struct sw_bytes file, char *text,
         );
         return text;
     }
+    // The first transaction makes the tree, the second puts its first record. Each one after them changes the root,
+    // and so frees the page of the old one: what tells of a later transaction than its tree of free pages is an older
+    // meta page with a wrong number.
+    if (err == SW_OK && report.txn_id > 2 && report.freed_by != report.txn_id) {
+        snprintf(
+            text,
+            text_size,
+            "the meta page of transaction %llu has the trees of transaction %llu",
+            (unsigned long long)report.txn_id,
+            (unsigned long long)report.freed_by
+        );
+        return text;
+    }
     return NULL;
 }
 
@@ -671,7 +684,12 @@ static int open_sound_or_anew(const struct opening *opening, int fd, uint64_t si
     return err;
 }
 
-// A file that is shorter than two pages was never written to its end: there is nothing in it.
+// The process that made the file was killed before its two meta pages were there, and before it made marks.
+static bool was_never_made(const struct opening *opening, uint64_t size)
+{
+    return size < UINT64_C(2) * SW_PAGE_BYTES && !opening->store->heads.valid;
+}
+
 static int open_file(const struct opening *opening)
 {
     struct stat stat_;
@@ -687,7 +705,15 @@ static int open_file(const struct opening *opening)
         }
         return err;
     }
-    int err = open_sound_or_anew(opening, fd, (uint64_t)stat_.st_size);
+    uint64_t size = (uint64_t)stat_.st_size;
+    int err;
+    if (!was_never_made(opening, size)) {
+        err = open_sound_or_anew(opening, fd, size);
+    } else if (ftruncate(fd, 0) != 0) {
+        err = fail(opening, "write %s: %s", opening->data_path, strerror(errno));
+    } else {
+        err = open_sound_or_anew(opening, fd, 0);
+    }
     close(fd);
     return err;
 }

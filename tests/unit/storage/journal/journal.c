@@ -437,6 +437,56 @@ static void test_a_file_that_was_set_back_is_noticed(void **state)
     assert_string_equal(read_all(traces, true), "123");
 }
 
+/* A bit of the older meta page makes it the newer one. */
+static void test_a_meta_page_that_was_set_forward_is_noticed(void **state)
+{
+    char path[128];
+    uint8_t *data;
+    uint64_t txns[2];
+    for (unsigned i = 1; i < 9; i++) {
+        append_some(i, i);
+    }
+    shelf_stop();
+    shelf_path("mdb", path, sizeof(path));
+    size_t size = load(path, &data);
+    for (unsigned i = 0; i < 2; i++) {
+        memcpy(&txns[i], data + i * 4096 + 144, sizeof(txns[i]));
+    }
+    unsigned older = txns[1] < txns[0];
+    assert_int_equal(txns[older] + 1, txns[!older]);
+    txns[older] += 2;
+    memcpy(data + older * 4096 + 144, &txns[older], sizeof(txns[older]));
+    save(path, data, size);
+    sw_free(data);
+    up();
+    assert_non_null(strstr(shelf.news, "has the trees of transaction"));
+    assert_string_equal(read_all(traces, true), "12345678");
+}
+
+static void test_a_file_that_was_never_made_is_no_damage(void **state)
+{
+    static const size_t sizes[] = {0, 1, 4096, 8191};
+    char path[128];
+    uint8_t *data;
+    shelf_stop();
+    shelf_path("mdb", path, sizeof(path));
+    size_t size = load(path, &data);
+    assert_true(size >= 8192);
+    for (unsigned i = 0; i < SW_ARRAY_SIZE(sizes); i++) {
+        save(path, data, sizes[i]);
+        shelf_path("heads", path, sizeof(path));
+        unlink(path);
+        shelf_path("mdb", path, sizeof(path));
+        up();
+        assert_null(strstr(shelf.news, "damaged"));
+        append_some(1, 2);
+        assert_string_equal(read_all(traces, true), "12");
+        shelf_stop();
+    }
+    sw_free(data);
+    up();
+}
+
 static void test_any_rubbish_opens(void **state)
 {
     static const size_t sizes[] = {0, 1, 100, 4095, 4096, 8191, 8192, 100000};
@@ -529,6 +579,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_damaged_record_is_put_aside_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_lost_file_is_searched_for_records, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_file_that_was_set_back_is_noticed, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_meta_page_that_was_set_forward_is_noticed, setup, teardown
+        ),
+        cmocka_unit_test_setup_teardown(
+            test_a_file_that_was_never_made_is_no_damage, setup, teardown
+        ),
         cmocka_unit_test_setup_teardown(test_any_rubbish_opens, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_marks_that_are_lost_or_wrong_do_no_harm, setup, teardown

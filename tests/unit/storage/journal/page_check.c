@@ -179,6 +179,57 @@ static void test_many_lists_of_free_pages_are_sound(void **state)
     store_close(&store);
 }
 
+/* The library writes a meta page from the size of its map on, the transaction last. Killed within, it leaves a page
+ * that tells of the old transaction and of new trees; it uses the other one then. */
+static void require_sound_wherever_cut(struct image before, struct image after, uint64_t txn_id)
+{
+    size_t page = txn_id % 2 * SW_PAGE_BYTES;
+    size_t end = page + 16 + 136;
+    for (size_t cut = page + 16 + 16; cut <= end; cut += 8) {
+        struct image torn = {sw_zalloc(after.size), after.size};
+        assert_non_null(torn.data);
+        memcpy(torn.data, after.data, after.size);
+        memcpy(torn.data + cut, before.data + cut, end - cut);
+        struct sw_page_report report;
+        int err = sw_page_check((struct sw_bytes){torn.data, torn.size}, &report);
+        if (err != SW_OK) {
+            print_error(
+                "transaction %u, cut at %u: %s\n",
+                (unsigned)txn_id,
+                (unsigned)(cut - page),
+                report.why
+            );
+        }
+        assert_int_equal(err, SW_OK);
+        assert_int_equal(report.txn_id, cut < end ? txn_id - 1 : txn_id);
+        sw_free(torn.data);
+    }
+}
+
+static void test_a_meta_page_written_in_part_is_not_the_one_in_use(void **state)
+{
+    struct store store;
+    store_open(&store);
+    struct image before = image_of(&store);
+    for (uint64_t txn_id = 1; txn_id <= 40; txn_id++) {
+        MDB_txn *txn;
+        assert_int_equal(store_begin(&store, &txn), 0);
+        // It grows, shrinks, and is empty in the end.
+        if (txn_id <= 20) {
+            assert_int_equal(store_put(&store, txn, txn_id, 9000), 0);
+        } else {
+            assert_int_equal(store_del(&store, txn, txn_id - 20), 0);
+        }
+        assert_int_equal(mdb_txn_commit(txn), 0);
+        struct image after = image_of(&store);
+        require_sound_wherever_cut(before, after, txn_id);
+        sw_free(before.data);
+        before = after;
+    }
+    sw_free(before.data);
+    store_close(&store);
+}
+
 static void test_without_memory_it_says_so(void **state)
 {
     struct store store;
@@ -202,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_a_deep_tree_is_sound_until_it_is_empty),
         cmocka_unit_test(test_a_value_on_too_many_pages_is_sound),
         cmocka_unit_test(test_many_lists_of_free_pages_are_sound),
+        cmocka_unit_test(test_a_meta_page_written_in_part_is_not_the_one_in_use),
         cmocka_unit_test(test_without_memory_it_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
