@@ -80,7 +80,8 @@ static const struct sw_metric_family stored_families[] = {
     },
     {
         .name = "spanweir_exporter_queue_redelivered_requests",
-        .help = "Requests that were under way when the process before ended: they are sent again.",
+        .help = "Requests that were read to be sent or joined when the process before ended, and "
+                "perhaps sent: they are sent again.",
         .unit = "{request}",
         .type = SW_COUNTER,
         .level = SW_LEVEL_BASIC,

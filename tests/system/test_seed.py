@@ -2,22 +2,25 @@
 the metrics page are set from outside, and the wait for decisions is shortened."""
 import json
 import os
+import random
 import signal
 import time
 
+import grpc
 import pytest
 
 import support
-from signals import SIGNALS, SignalsBackend
+from signals import SIGNALS, SignalsBackend, message
 from sut import otlp
 from sut.clients import Sender
 from sut.program import run
-from test_storage import numbered, numbers, queued, unbalanced
+from test_storage import RESOURCES, Senders, numbered, numbers, queued, unbalanced
 
 CONFIG = support.HERE / "configs" / "seed-gateway.yaml"
 pytestmark = pytest.mark.ours
 
-ROUNDS = int(os.environ.get("SEED_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("SEED_ROUNDS", "50"))
+BUSY = (grpc.StatusCode.UNAVAILABLE, "busy")
 _BACKENDS = {"traces": "otlp/traces", "metrics": "otlp/metrics", "logs": "otlp/logs"}
 
 
@@ -90,7 +93,7 @@ def test_a_backend_dies_and_returns_and_the_gateway_is_killed(start, tmp_path):
     (tmp_path / "window").mkdir()
     seed = Seed(start, tmp_path / "queue", window=tmp_path / "window")
     total = 0
-    for _ in range(ROUNDS):  # nobody is there to take it
+    for _ in range(3):  # nobody is there to take it
         gateway = seed.gateway()
         send(gateway, total, 20)
         total += 20
@@ -106,6 +109,73 @@ def test_a_backend_dies_and_returns_and_the_gateway_is_killed(start, tmp_path):
     for s in SIGNALS:
         assert sorted(set(numbers(backend, s))) == list(range(total))
     assert support.wait_for(lambda: queued(gateway) == 0)
+    assert not unbalanced(gateway)
+    assert gateway.program.stop() == 0, gateway.program.log_tail()
+
+
+def repeated(backend, signal_):
+    """Requests that bring something which was there before."""
+    seen, count = set(), 0
+    for arrival in list(backend.arrivals):
+        if arrival.path != otlp.EXPORTS[signal_]:
+            continue
+        items = []
+        for resource in getattr(message(arrival), RESOURCES[signal_]):
+            number = next(a.value.int_value for a in resource.resource.attributes if a.key == "number")
+            items += [(number, item) for item in leaves(signal_, resource)]
+        count += len(seen & set(items)) > 0
+        seen.update(items)
+    return count
+
+
+def leaves(signal_, resource):
+    """What tells the items of a request apart."""
+    if signal_ == "traces":
+        return [span.span_id for scope in resource.scope_spans for span in scope.spans]
+    if signal_ == "metrics":
+        return [point.as_int for scope in resource.scope_metrics for metric in scope.metrics
+                for point in metric.gauge.data_points]
+    return [record.body.string_value for scope in resource.scope_logs for record in scope.log_records]
+
+
+def redelivered(gateway):
+    """Requests that were under way when the one before it was killed."""
+    page = gateway.metrics("/metrics/all")
+    return {s: sum(v for k, v in page.items() if k.startswith("spanweir_exporter_queue_redelivered_requests")
+                   and f'exporter="otlp/{s}"' in k) for s in SIGNALS}
+
+
+def test_kills_at_any_time_lose_nothing_acknowledged(start, tmp_path):
+    (tmp_path / "queue").mkdir()
+    (tmp_path / "window").mkdir()
+    seed = Seed(start, tmp_path / "queue", window=tmp_path / "window")
+    backend = start.backend(SignalsBackend, port=seed.backend_port)
+    dice, again = random.Random(11), dict.fromkeys(SIGNALS, 0)
+    backend.answer = lambda s, request: BUSY if dice.random() < 0.1 else None
+    senders = Senders(make=body)
+    for _ in range(ROUNDS):
+        gateway = seed.gateway()
+        again = {s: again[s] + count for s, count in redelivered(gateway).items()}
+        senders.start(gateway.grpc)
+        time.sleep(dice.uniform(0.1, 2))
+        gateway.program.signal(signal.SIGKILL)
+        gateway.program.wait()
+        senders.stop()
+        # What an earlier start left, and this one's own.
+        assert sum(f.stat().st_blocks * 512 for f in (tmp_path / "window").iterdir()) <= 2 * 64 << 20
+    backend.answer = lambda s, request: None
+    gateway = seed.gateway()
+    again = {s: again[s] + count for s, count in redelivered(gateway).items()}
+    time.sleep(3)  # undecided traces are in no queue
+    assert support.wait_for(lambda: queued(gateway) == 0, 90), gateway.program.log_tail()
+    for s in SIGNALS:
+        arrived, acknowledged = set(numbers(backend, s)), set(senders.acknowledged[s])
+        twice = repeated(backend, s)
+        print(f"{s}: {len(acknowledged)} acknowledged, {len(arrived)} arrived; {twice} requests came again, "
+              f"{again[s]:.0f} were read to be sent at a kill")
+        assert len(acknowledged) > 5 * ROUNDS
+        assert not acknowledged - arrived, f"{s}: acknowledged and lost"
+        assert twice <= again[s], f"{s}: came again, and were not under way"
     assert not unbalanced(gateway)
     assert gateway.program.stop() == 0, gateway.program.log_tail()
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.ours
 ROUNDS = int(os.environ.get("STORAGE_ROUNDS", "50"))
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE.value[0]
 UNAVAILABLE_STATUS, INVALID_STATUS = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INVALID_ARGUMENT
-_RESOURCES = {"traces": "resource_spans", "metrics": "resource_metrics", "logs": "resource_logs"}
+RESOURCES = {"traces": "resource_spans", "metrics": "resource_metrics", "logs": "resource_logs"}
 
 
 def numbered(signal_, number, items=3):
@@ -44,7 +44,7 @@ def numbers(backend, signal_):
     found = []
     for arrival in list(backend.arrivals):
         if arrival.path == otlp.EXPORTS[signal_]:
-            for resource in getattr(message(arrival), _RESOURCES[signal_]):
+            for resource in getattr(message(arrival), RESOURCES[signal_]):
                 found += [a.value.int_value for a in resource.resource.attributes if a.key == "number"]
     return found
 
@@ -52,10 +52,11 @@ def numbers(backend, signal_):
 class Senders:
     """One client for each signal that sends as fast as it is answered; remembers what was acknowledged."""
 
-    def __init__(self, first=0):
+    def __init__(self, first=0, make=numbered):
         self.acknowledged = {s: [] for s in SIGNALS}
         self.refused = {s: 0 for s in SIGNALS}
         self._next = {s: first for s in SIGNALS}
+        self._make = make
         self._threads, self._stop = [], threading.Event()
 
     def _run(self, signal_, address):
@@ -63,7 +64,7 @@ class Senders:
             while not self._stop.is_set():
                 number = self._next[signal_]
                 self._next[signal_] += 1
-                code, _ = sender.send(numbered(signal_, number), timeout=1)
+                code, _ = sender.send(self._make(signal_, number), timeout=1)
                 if code == 0:
                     self.acknowledged[signal_].append(number)
                 else:
@@ -245,6 +246,49 @@ def test_a_full_disk_refuses_and_recovers(start, tmp_path):
     assert not set(taken + more) - set(numbers(backend, "traces"))
     with Sender(gateway.grpc) as sender:
         assert support.wait_for(lambda: sender.send(numbered("traces", 100000)) == (0, ""))
+
+
+def shell(*words):
+    try:
+        return subprocess.run([str(w) for w in words], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def test_a_disk_that_becomes_read_only_refuses_and_recovers(start, tmp_path):
+    disk, folder = tmp_path / "disk", tmp_path / "queue"
+    folder.mkdir()
+    disk.write_bytes(b"")
+    os.truncate(disk, 64 << 20)
+    if os.geteuid() or not (shell("mkfs.ext4", "-q", disk) and shell("mount", "-o", "loop", disk, folder)):
+        pytest.skip("cannot mount a file system of its own here")
+    start.callback(shell, "umount", "-l", folder)
+    backend = start.backend(SignalsBackend)
+    backend.answer = lambda s, request: (UNAVAILABLE_STATUS, "down")
+    box = Box(start, folder, backend, {"fsync": True}, pipelines=("traces",))
+    gateway = box.gateway()
+    with Sender(gateway.grpc) as sender:
+        for number in range(50):
+            assert sender.send(numbered("traces", number)) == (0, "")
+        shell("mount", "-o", "remount,abort", folder)  # what the system does after an error of the disk
+        with pytest.raises(OSError, match="Read-only"):
+            (folder / "probe").write_bytes(b"x")
+        for number in range(50, 60):
+            code, text = sender.send(numbered("traces", number), timeout=5)
+            assert code == UNAVAILABLE, text
+    assert gateway.program.process.poll() is None, "it ended"
+    gateway.program.signal(signal.SIGKILL)
+    gateway.program.wait()
+    assert shell("umount", folder)
+    shell("e2fsck", "-fy", disk)
+    assert shell("mount", "-o", "loop", disk, folder)
+    backend.answer = lambda s, request: None
+    gateway = box.gateway()
+    assert support.wait_for(lambda: queued(gateway) == 0), gateway.program.log_tail()
+    assert set(numbers(backend, "traces")) >= set(range(50))
+    with Sender(gateway.grpc) as sender:
+        assert support.wait_for(lambda: sender.send(numbered("traces", 100)) == (0, ""))
+    assert gateway.program.stop() == 0, gateway.program.log_tail()
 
 
 def test_a_directory_deleted_under_it_does_not_stop_it(start, tmp_path):
