@@ -79,10 +79,10 @@ struct sw_store {
     _Atomic uint64_t used_bytes;
     struct job_list writes; // APPEND and RELEASE in order of arrival
     struct job_list reads;
-    uintptr_t seen_begin; // what reading has mapped in since it was let go of
+    uintptr_t seen_begin; // what reading has touched of this map
     uintptr_t seen_end;
-    uint64_t seen_bytes;
-    bool failed; // the environment must be opened again
+    uint64_t seen_bytes; // and has mapped in since it was let go of
+    bool failed;         // the environment must be opened again
 };
 
 struct alias {
@@ -167,6 +167,8 @@ SW_CHECKED int sw_store_first(
 );
 /** Bytes of the file that have come into the process's memory: they are let go of in time. */
 void sw_store_saw(struct sw_store *store, const void *data, size_t size);
+/** The map is, or may be, at another address: what was seen of it does not count. */
+void sw_store_map_moved(struct sw_store *store);
 SW_CHECKED int sw_store_read_begin(struct sw_store *store);
 void sw_store_read_end(struct sw_store *store);
 

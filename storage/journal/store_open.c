@@ -213,7 +213,7 @@ static void close_data(struct sw_store *store)
         mdb_env_close(store->env);
         store->env = NULL;
     }
-    store->seen_bytes = 0;
+    sw_store_map_moved(store);
 }
 
 int sw_store_reopen(struct sw_store *store)

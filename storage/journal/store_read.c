@@ -24,12 +24,19 @@ int sw_store_read_begin(struct sw_store *store)
     return mdb_txn_renew(store->read_txn);
 }
 
+/* All of the map that was ever read: the system maps more pages than were touched, on either side of them. */
 static void let_go(struct sw_store *store)
 {
     uintptr_t begin = store->seen_begin & ~(uintptr_t)(PAGE - 1);
-    if (store->seen_bytes > 0) {
+    if (store->seen_end > begin) {
         madvise((void *)begin, store->seen_end - begin, MADV_DONTNEED);
     }
+    store->seen_bytes = 0;
+}
+
+void sw_store_map_moved(struct sw_store *store)
+{
+    store->seen_begin = store->seen_end = 0;
     store->seen_bytes = 0;
 }
 
@@ -45,11 +52,7 @@ void sw_store_saw(struct sw_store *store, const void *data, size_t size)
 {
     uintptr_t begin = (uintptr_t)data;
     uintptr_t end = begin + size;
-    if (store->seen_bytes == 0) {
-        store->seen_begin = begin;
-        store->seen_end = end;
-    }
-    store->seen_begin = SW_MIN(store->seen_begin, begin);
+    store->seen_begin = store->seen_end == 0 ? begin : SW_MIN(store->seen_begin, begin);
     store->seen_end = SW_MAX(store->seen_end, end);
     store->seen_bytes += size;
 }

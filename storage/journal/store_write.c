@@ -336,6 +336,7 @@ static int transact_releases(struct sw_store *store, const struct job_list *jobs
         mdb_env_info(store->env, &info);
         if (mdb_env_set_mapsize(store->env, info.me_mapsize + RESERVE_BYTES) == MDB_SUCCESS) {
             store->raised = true;
+            sw_store_map_moved(store);
             code = transact(store, jobs);
         }
     }
